@@ -1,0 +1,43 @@
+"""Errors for the person who meets them: what was found, where, what is valid, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MlopsError(Exception):
+    """A failure that is the input's or the environment's fault, never a bug; printed without a traceback.
+
+    Attributes keep the parts, so that a program can read them; ``str()`` gives one readable text.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        where: str | None = None,
+        valid: Iterable[str] = (),
+        do: str | None = None,
+    ) -> None:
+        self.found = found
+        self.where = where
+        self.valid = tuple(valid)
+        self.do = do
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        text = f"{self.where}: {self.found}" if self.where else self.found
+        if self.valid:
+            text += f" Valid: {', '.join(self.valid)}."
+        if self.do:
+            text += f" {self.do}"
+        return text
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """The valid name that is most like ``name``, if one is near enough to suggest."""
+    matches = difflib.get_close_matches(name, [str(v) for v in valid], n=1, cutoff=0.6)
+    return matches[0] if matches else None

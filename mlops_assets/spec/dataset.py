@@ -1,0 +1,98 @@
+"""`Dataset`: rows from a source, validated, in versioned partitions."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mlops_assets.spec.base import FunctionRef, Name, Share, Spec
+from mlops_assets.spec.calendar import Calendar, Every
+from mlops_assets.spec.columns import Column
+from mlops_assets.spec.durations import Duration
+from mlops_assets.spec.sources import Source
+
+
+class Partitions(Spec):
+    """The calendar of an asset: one partition per period from `start` on."""
+
+    every: Every = Field(description="hour, day, week (from Monday) or month.")
+    start: date = Field(description="First day of the first partition.")
+    end: date | None = Field(None, description="First day after the last partition, for data that has ended.")
+    timezone: str = Field("UTC", description="IANA time zone in which periods begin.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except Exception:
+            raise ValueError(f"{value!r} is no IANA time zone; for example UTC or Europe/Berlin") from None
+        return value
+
+    @property
+    def calendar(self) -> Calendar:
+        """The same as a :class:`Calendar`, which knows keys and windows."""
+        return Calendar(self.every, self.start, self.timezone)
+
+
+class Dataset(Spec):
+    """Rows from one source, validated against declared columns and stored as versioned partitions."""
+
+    name: Name = Field(description="Name of the asset.")
+    description: str = Field("", description="What a row is.")
+    owner: str | None = Field(None, description="`team:NAME` or an e-mail address.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
+    source: Source = Field(description="Where the rows come from.")
+    prepare: FunctionRef | None = Field(
+        None, description="Python function `(frame) -> frame` on the rows as read, before columns are checked."
+    )
+    kind: Literal["events", "snapshot", "static"] | None = Field(
+        None,
+        description="events: a row is something that happened. snapshot: each partition is the whole table as it was. "
+        "static: one table without history. Default: events with partitions, static without.",
+    )
+    partitions: Partitions | None = Field(None, description="The calendar; absent: one unpartitioned table.")
+    event_time: str | None = Field(None, description="Column with the time of the event.")
+    available_at: str | None = Field(None, description="Column with the time at which the row could be known. Default: event_time.")
+    primary_key: tuple[str, ...] = Field((), description="Columns that name a row; duplicates are violations.")
+    columns: dict[str, Column] = Field(default_factory=dict, description="Declared columns; the rest is inferred and pinned.")
+    on_invalid: Literal["block", "quarantine"] = Field("block", description="What happens to rows that break a rule.")
+    max_invalid: Share = Field(0.01, description="More than this share fails the partition even in quarantine mode.")
+    min_rows: int = Field(1, ge=0, description="Fewer rows than this turn the volume check red.")
+    max_age: Duration | None = Field(None, description="Freshness: how old the newest partition may be.")
+    schedule: str | None = Field(None, description="Cron of new partitions; default: soon after each period ends.")
+
+    @field_validator("primary_key", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _kind_fits(self) -> Dataset:
+        kind = self.kind or ("events" if self.partitions else "static")
+        object.__setattr__(self, "kind", kind)
+        if kind == "events" and self.partitions and self.event_time is None:
+            raise ValueError("events with partitions need event_time: the column that says when a row happened")
+        if kind == "snapshot" and self.partitions is None:
+            raise ValueError("a snapshot needs partitions: each one is the whole table as it was")
+        if kind == "static" and self.partitions is not None:
+            raise ValueError("a static table has no partitions; use kind: snapshot or events")
+        for field in ("event_time", "available_at"):
+            column = getattr(self, field)
+            if column in self.columns and self.columns[column].type not in ("datetime", "date"):
+                raise ValueError(f"{field} names {column!r}, which is declared {self.columns[column].type}, not datetime or date")
+        return self
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """Its partition calendar, if it has one."""
+        return self.partitions.calendar if self.partitions else None
+
+    @property
+    def availability(self) -> str | None:
+        """Column that says when a row could be known."""
+        return self.available_at or self.event_time

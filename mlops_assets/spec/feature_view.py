@@ -1,0 +1,48 @@
+"""`FeatureView`: what is known about an entity at an as-of time."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mlops_assets.spec.base import FunctionRef, Name, Spec
+from mlops_assets.spec.columns import Column
+from mlops_assets.spec.dataset import Partitions
+from mlops_assets.spec.durations import Duration
+
+
+class Online(Spec):
+    """Publication of the newest row per entity for look-up at prediction time."""
+
+    max_age: Duration | None = Field(None, description="Older features are refused or warned about.")
+    on_stale: Literal["refuse", "warn"] = Field("refuse", description="What a request gets whose features are too old.")
+
+
+class FeatureView(Spec):
+    """One row per entity and as-of time, computed from rows that were available before that time."""
+
+    name: Name = Field(description="Name of the asset; its columns are referred to as `name.column`.")
+    description: str = Field("", description="What the features say.")
+    owner: str | None = Field(None, description="`team:NAME` or an e-mail address.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
+    entity: tuple[str, ...] = Field(description="Key column or columns of the entity.")
+    from_: tuple[Name, ...] = Field(alias="from", min_length=1, description="Data sets that the query reads.")
+    lookback: Duration = Field(description="How far back the query sees events: whole periods of the calendar.")
+    recompute: Duration | None = Field(None, description="How far back a corrected input partition re-computes features.")
+    partitions: Partitions | None = Field(None, description="Calendar of as-of times; default: that of the data sets.")
+    online: Online | None = Field(None, description="Publish for look-up at prediction time; absent: not published.")
+    sql: str | None = Field(None, description="DuckDB query; sees rows with available_at < $as_of and event_time in the lookback.")
+    python: FunctionRef | None = Field(None, description="Function `(tables, as_of) -> DataFrame` in place of sql.")
+    columns: dict[str, Column] = Field(default_factory=dict, description="Declared feature columns; the rest is inferred and pinned.")
+
+    @field_validator("entity", "from_", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_body(self) -> FeatureView:
+        if (self.sql is None) == (self.python is None):
+            raise ValueError("give exactly one of sql and python")
+        return self

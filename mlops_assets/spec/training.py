@@ -1,0 +1,138 @@
+"""What a model learns from and how: examples or labels, window and holdout, estimator and search."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mlops_assets.spec.base import FunctionRef, Name, Share, Spec, parse_share
+from mlops_assets.spec.columns import Scalar
+from mlops_assets.spec.durations import Duration
+
+ESTIMATOR_KINDS = ("lightgbm", "sklearn", "python")
+
+
+class Examples(Spec):
+    """The simple form: a table in which every row is an example and carries its target."""
+
+    from_: Name = Field(alias="from", description="Data set whose rows are the examples.")
+    target: str = Field(description="Column to predict.")
+    label_delay: Duration | None = Field(None, description="How long after its event time a row's target is known.")
+    exclude: tuple[str, ...] = Field((), description="Columns that are not features.")
+    include: tuple[str, ...] | None = Field(None, description="If given, only these columns are features.")
+
+
+class Label(Spec):
+    """The full form: a query over what came after the as-of time."""
+
+    horizon: Duration = Field(description="The query sees rows with event_time in [$as_of, $as_of + horizon).")
+    from_: tuple[Name, ...] | None = Field(None, alias="from", description="Data sets that the query reads; default: those that it names.")
+    sql: str = Field(description="DuckDB query: the entity column or columns and exactly one more, the target.")
+    default: Scalar | None = Field(None, description="Target of entities of the population that the query does not return.")
+
+    @field_validator("from_", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class SklearnStep(Spec):
+    """One scikit-learn class by dotted name."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][\w.]*\.[A-Za-z_]\w*$", description="For example sklearn.linear_model.LogisticRegression.")
+    params: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments.")
+
+
+class Estimator(Spec):
+    """Exactly one of lightgbm, sklearn, python."""
+
+    lightgbm: dict[str, Any] | None = Field(None, description="LightGBM parameters; `num_boost_round` is the number of trees.")
+    sklearn: tuple[SklearnStep, ...] | None = Field(None, description="An estimator by dotted name, or a list: a pipeline.")
+    python: FunctionRef | None = Field(None, description="Function that builds an estimator which saves and loads itself.")
+
+    @field_validator("sklearn", mode="before")
+    @classmethod
+    def _steps(cls, value: Any) -> Any:
+        steps = value if isinstance(value, list | tuple) else [value]
+        return None if value is None else [{"name": step} if isinstance(step, str) else step for step in steps]
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Estimator:
+        given = [kind for kind in ESTIMATOR_KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(ESTIMATOR_KINDS)}; found {' and '.join(given) or 'none'}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of :data:`ESTIMATOR_KINDS` it is."""
+        return next(kind for kind in ESTIMATOR_KINDS if getattr(self, kind) is not None)
+
+
+class HalfLife(Spec):
+    """Examples count half as much every so long."""
+
+    half_life: Duration = Field(description="Age at which an example counts half.")
+
+
+class SearchRange(Spec):
+    """What the search may try for one parameter: a range or a list of choices."""
+
+    low: float | None = Field(None, description="Smallest value.")
+    high: float | None = Field(None, description="Largest value.")
+    log: bool = Field(False, description="Search on a logarithmic scale.")
+    whole: bool = Field(False, description="Whole numbers only.")
+    choices: tuple[Scalar, ...] | None = Field(None, description="The values to choose from.")
+
+    @model_validator(mode="after")
+    def _range_or_choices(self) -> SearchRange:
+        if self.choices is None and (self.low is None or self.high is None):
+            raise ValueError("give low and high, or choices")
+        if self.choices is None and self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
+
+
+class Tune(Spec):
+    """A search for parameters on folds inside the training rows; the holdout is never touched."""
+
+    trials: int = Field(20, ge=1, description="How many settings to try.")
+    metric: str | None = Field(None, description="What to optimise; default: the task's main metric.")
+    timeout: Duration | None = Field(None, description="Stop starting new trials after this long.")
+    folds: int = Field(3, ge=2, description="Forward-chaining folds (dated data) or stratified folds.")
+    space: dict[str, SearchRange] | None = Field(None, description="Ranges; default: a documented space for the estimator.")
+
+
+class Training(Spec):
+    """Window, split, weights, estimator."""
+
+    every: Duration | None = Field(None, description="Distance between as-of snapshots; default: every period.")
+    window: Duration | Literal["expanding"] = Field("expanding", description="How much history, holdout included.")
+    minimum: Duration | None = Field(None, description="Least history to train at all. Default: the window; expanding: twice the holdout.")
+    holdout: Duration | Share = Field(0.2, description="Newest matured part kept for judging; a share where data is undated.")
+    group_by: tuple[str, ...] = Field((), description="Columns whose values never stand on both sides of the split.")
+    weights: HalfLife | str = Field("none", description="none, balanced, the name of a column, or {half_life: 60d}.")
+    estimator: Estimator = Field(Estimator(lightgbm={}), description="What learns.")
+    tune: Tune | None = Field(None, description="Search for parameters; absent: no search.")
+    seed: int = Field(7, ge=0, description="Seed of everything random.")
+
+    @field_validator("group_by", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("window", mode="before")
+    @classmethod
+    def _window(cls, value: Any) -> Any:
+        return value if value == "expanding" or isinstance(value, Duration) else Duration.parse(str(value))
+
+    @field_validator("holdout", mode="before")
+    @classmethod
+    def _duration_or_share(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return parse_share(value)
+            except ValueError:
+                return Duration.parse(value)
+        return value
