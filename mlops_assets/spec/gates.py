@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Share, Spec
+
+if TYPE_CHECKING:
+    from mlops_assets.spec.model import Model
 
 DEFAULT_GATES = ("beats_naive", "leakage", "champion", "calibration", "label_quality", "consistency")
 GATE_KINDS = ("metric", "fairness", "robustness", "latency", "python", "gate")
@@ -89,3 +93,22 @@ class Gate(Spec):
             return f"robustness_{subject}"
         parts = [subject, *(p for p in (self.versus, self.slice, self.attribute) if p)]
         return "_by_".join(parts) if self.slice or self.attribute else "_versus_".join(parts)
+
+
+def gate_names(model: Model) -> list[tuple[str, Gate]]:
+    """Every gate of a model with the name of its check: the default ones first, then the declared ones in the spec's order.
+
+    Names match ``^[A-Za-z0-9_]+$`` and are distinct: a second gate that would have the same name gets ``_2``, and so on.
+    A default gate that the spec turns off is listed too, with ``off`` set, so that it can be shown as such.
+    """
+    gates = [(name, model.default_gate(name)) for name in DEFAULT_GATES]
+    gates += [(gate.label, gate) for gate in model.declared_gates]
+    named: dict[str, Gate] = {}
+    for label, gate in gates:
+        base = re.sub(r"[^A-Za-z0-9_]+", "_", label).strip("_") or gate.kind
+        name, count = base, 1
+        while name in named:
+            count += 1
+            name = f"{base}_{count}"
+        named[name] = gate
+    return list(named.items())
