@@ -1,0 +1,1 @@
+"""The `mlops` command: a file for each group of commands."""

@@ -1,0 +1,159 @@
+"""Settings of one project: environment variables over `[tool.mlops]` in its pyproject.toml over defaults.
+
+`[tool.mlops.<environment>]` stands over `[tool.mlops]`. Every key below is also read from `MLOPS_<KEY>`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from mlops_assets.errors import MlopsError, nearest
+
+Environment = Literal["dev", "test", "prod"]
+ENVIRONMENTS: tuple[Environment, ...] = ("dev", "test", "prod")
+
+_SAMPLE: dict[str, float] = {"dev": 0.1, "test": 1.0, "prod": 1.0}
+_APPROVALS: dict[str, int] = {"dev": 0, "test": 0, "prod": 2}
+
+
+class SettingsError(MlopsError):
+    """A setting that cannot be used, or a folder that is no project."""
+
+
+class Settings(BaseSettings):
+    """Where a project keeps what, and what its environment asks for."""
+
+    model_config = SettingsConfigDict(env_prefix="MLOPS_", extra="forbid", frozen=True)
+
+    project: Path = Field(description="Folder that holds definitions/.")
+    environment: Environment = Field("test", description="dev, test or prod; they differ in settings alone.")
+    home: Path = Field(Path(".mlops"), description="Folder of the embedded stores, relative to the project.")
+    store_url: str = Field("", description="Root of the versioned store: a path or any fsspec URL. Default: home/store.")
+    ledger_url: str = Field("", description="SQLAlchemy URL of the ledger. Default: SQLite in home.")
+    checkpoints: Path = Field(Path(), description="Folder of signed ledger checkpoints. Default: home/checkpoints.")
+    mlflow_tracking_uri: str = Field("", description="MLflow tracking and registry. Default: SQLite in home.")
+    mlflow_artifacts: str = Field("", description="Root of MLflow artifacts. Default: home/mlartifacts.")
+    mlflow_ui: str = Field("http://127.0.0.1:5000", description="Where people open MLflow; links point there.")
+    dagster_ui: str = Field("http://127.0.0.1:3000", description="Where people open Dagster; links point there.")
+    cache: Path = Field(Path(), description="Folder of downloads. Default: home/cache.")
+    mirror: Path | None = Field(None, description="Folder that is asked for files before any download.")
+    duckdb_memory: str = Field("2GB", description="Memory that feature queries may use before they spill to disk.")
+    sample: float = Field(1.0, gt=0, le=1, description="Share of entities that models learn from; dev takes a tenth.")
+    approvals: int = Field(0, ge=0, description="How many distinct people must approve a promotion; prod asks for two.")
+    approval_expires: str = Field("7d", description="How long an approval holds.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_environment(cls, values: dict[str, Any]) -> dict[str, Any]:
+        environment = str(values.get("environment", "test"))
+        values.setdefault("sample", _SAMPLE.get(environment, 1.0))
+        values.setdefault("approvals", _APPROVALS.get(environment, 0))
+        return values
+
+    @model_validator(mode="after")
+    def _paths_are_absolute(self) -> Settings:
+        home = self.project / self.home
+        derived: dict[str, Any] = {
+            "home": home,
+            "store_url": self.store_url or str(home / "store"),
+            "ledger_url": self.ledger_url or f"sqlite:///{home / 'ledger.db'}",
+            "checkpoints": self.project / self.checkpoints if self.checkpoints != Path() else home / "checkpoints",
+            "mlflow_tracking_uri": self.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}",
+            "mlflow_artifacts": self.mlflow_artifacts or str(home / "mlartifacts"),
+            "cache": self.project / self.cache if self.cache != Path() else home / "cache",
+            "mirror": (self.project / self.mirror) if self.mirror else None,
+        }
+        for field, value in derived.items():
+            object.__setattr__(self, field, value)
+        return self
+
+    @property
+    def definitions(self) -> Path:
+        """Folder of the declarations."""
+        return self.project / "definitions"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of the Dagster instance."""
+        return Path(os.environ.get("DAGSTER_HOME") or self.project / "dagster_home")
+
+
+def find_project(start: Path | None = None) -> Path:
+    """The folder that holds `definitions/`: ``start``, else `MLOPS_PROJECT`, else the current folder or one above it.
+
+    Raises:
+        SettingsError: when there is none.
+    """
+    if start is None and (named := os.environ.get("MLOPS_PROJECT")):
+        start = Path(named)
+    if start is not None:
+        if not (start / "definitions").is_dir():
+            raise SettingsError("no project here: there is no folder definitions/.", where=str(start), do="`mlops init DIR` makes one.")
+        return start.resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "definitions").is_dir():
+            return folder
+    raise SettingsError(
+        "no project here: neither this folder nor one above it holds definitions/.",
+        where=str(here),
+        do="Go to a project, name it with --project DIR, or make one with `mlops init DIR`.",
+    )
+
+
+def load_settings(project: Path | None = None, environment: str | None = None) -> Settings:
+    """Settings of the project at ``project`` (see :func:`find_project`), for ``environment`` if one is named.
+
+    Raises:
+        SettingsError: for an unknown key or a value that cannot be used, naming the file or the variable.
+    """
+    folder = find_project(project)
+    file = folder / "pyproject.toml"
+    declared: dict[str, Any] = {}
+    if file.is_file():
+        try:
+            declared = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("mlops", {})
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"not valid TOML: {error}", where=str(file)) from None
+    layers = {name: declared[name] for name in ENVIRONMENTS if isinstance(declared.get(name), dict)}
+    common = {key: value for key, value in declared.items() if key not in layers}
+    chosen = environment or os.environ.get("MLOPS_ENVIRONMENT") or common.get("environment") or "test"
+    if chosen not in ENVIRONMENTS:
+        raise SettingsError(f"{chosen!r} is no environment.", valid=ENVIRONMENTS)
+    values = {**common, **layers.get(chosen, {}), "project": folder, "environment": chosen}
+    unknown = sorted(set(values) - set(Settings.model_fields))
+    if unknown:
+        guess = nearest(unknown[0], Settings.model_fields)
+        raise SettingsError(
+            f"[tool.mlops] has no setting {unknown[0]!r}.",
+            where=str(file),
+            valid=sorted(set(Settings.model_fields) - {"project"}),
+            do=f"Did you mean {guess!r}?" if guess else None,
+        )
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        source = f"MLOPS_{name.upper()}" if f"MLOPS_{name.upper()}" in os.environ else str(file)
+        raise SettingsError(f"{name}: {first['msg']}; found {first.get('input')!r}.", where=source) from None
+    if environment and settings.environment != environment:
+        object.__setattr__(settings, "environment", environment)
+    return settings
