@@ -1,0 +1,1 @@
+"""Worlds that are made up, for demonstrations, tests and benchmarks."""
