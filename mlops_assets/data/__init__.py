@@ -1,0 +1,1 @@
+"""Data: sources, schemas, the versioned store, features, point-in-time training sets."""

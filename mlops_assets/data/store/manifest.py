@@ -1,0 +1,124 @@
+"""What one stored version is: files with their digests, rows, schema and the versions that it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mlops_assets.data.store.errors import StoreError
+
+FORMAT = 1
+
+
+def canonical(body: Any) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, UTF-8, no NaN.
+
+    Raises:
+        StoreError: for a value that JSON cannot say.
+    """
+    try:
+        return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"this cannot be stored as JSON: {error}", do="Use text, numbers, booleans, lists and mappings with text keys."
+        ) from error
+
+
+def sha256(data: Any) -> str:
+    """Hexadecimal SHA-256 of bytes or any buffer."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file: its path below the store's root, SHA-256, size in bytes and number of rows."""
+
+    path: str
+    sha256: str
+    bytes: int
+    rows: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": self.path, "sha256": self.sha256, "bytes": self.bytes, "rows": self.rows}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One version of one partition of an asset. Holds no clock time, so equal content has an equal digest."""
+
+    asset: str
+    partition: str | None
+    files: tuple[StoredFile, ...]
+    rows: int
+    schema: tuple[tuple[str, str], ...]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+    quarantined: StoredFile | None = None
+    writer: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of all fields: the data version."""
+        return sha256(canonical(self.to_json()))
+
+    @property
+    def reference(self) -> str:
+        """How another manifest names it among its inputs: ``orders@2026-01-01`` or ``orders``."""
+        return self.asset if self.partition is None else f"{self.asset}@{self.partition}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(name for name, _ in self.schema)
+
+    @property
+    def bytes(self) -> int:
+        """Size of its files."""
+        return sum(file.bytes for file in self.all_files)
+
+    @property
+    def all_files(self) -> tuple[StoredFile, ...]:
+        """Data files and the quarantined rows' file, if there is one."""
+        return (*self.files, *([self.quarantined] if self.quarantined else []))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What makes it a different version: everything but how it was fetched and with which writer."""
+        return {name: value for name, value in self.to_json().items() if name not in ("source", "writer")}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON of every field but the digest."""
+        return {
+            "format": FORMAT,
+            "asset": self.asset,
+            "partition": self.partition,
+            "files": [file.to_json() for file in self.files],
+            "rows": self.rows,
+            "schema": [list(column) for column in self.schema],
+            "inputs": dict(self.inputs),
+            "facts": dict(self.facts),
+            "source": self.source,
+            "quarantined": self.quarantined.to_json() if self.quarantined else None,
+            "writer": dict(self.writer),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Manifest:
+        """The manifest that :meth:`to_json` wrote."""
+        return cls(
+            asset=body["asset"],
+            partition=body["partition"],
+            files=tuple(StoredFile(**file) for file in body["files"]),
+            rows=body["rows"],
+            schema=tuple((name, kind) for name, kind in body["schema"]),
+            inputs=body["inputs"],
+            facts=body["facts"],
+            source=body["source"],
+            quarantined=StoredFile(**body["quarantined"]) if body["quarantined"] else None,
+            writer=body["writer"],
+        )
