@@ -1,0 +1,1 @@
+"""Encoders, estimators, the bundle, training, evaluation and gates. Knows neither Dagster nor MLflow."""
