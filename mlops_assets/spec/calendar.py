@@ -104,6 +104,8 @@ class Calendar:
             CalendarError: when it is not a whole number of periods.
         """
         count: float
+        if duration.count == 0:
+            return 0
         if self.every == "month":
             if duration.unit == "month":
                 return duration.count

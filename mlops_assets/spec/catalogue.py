@@ -9,21 +9,33 @@ from pathlib import Path
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
+from mlops_assets.spec.problems import KeyPath
+from mlops_assets.spec.yaml_lines import line_of
 
 Declaration = Dataset | FeatureView | Model
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a declaration stands: its defs.yaml and the line of its document (from 1)."""
+    """Where a declaration stands: its defs.yaml and the line of its document (from 1).
+
+    ``lines`` has the line of every key path of its attributes; ``written`` the text, as it stands in the file, of
+    every string into which the environment was filled.
+    """
 
     file: Path
     line: int = 1
+    lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False, compare=False)
+    written: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def folder(self) -> Path:
         """Folder against which `.module:function` is resolved."""
         return self.file.parent
+
+    def line_of(self, path: KeyPath) -> int:
+        """Line of a key of the attributes, or of the nearest key above it that is there."""
+        return line_of(self.lines, path, self.line)
 
 
 @dataclass(frozen=True)

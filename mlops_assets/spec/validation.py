@@ -1,0 +1,287 @@
+"""One declaration against the language: pydantic's findings as problems that a person can act on."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ValidationError
+
+from mlops_assets.errors import nearest
+from mlops_assets.spec.base import COLUMN_PATTERN, FUNCTION_PATTERN, NAME_PATTERN, parse_share
+from mlops_assets.spec.durations import Duration
+from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
+from mlops_assets.spec.yaml_lines import line_of
+
+S = TypeVar("S", bound=BaseModel)
+
+_PATTERNS = {
+    NAME_PATTERN: "a name: lower case, digits and underscores, starting with a letter",
+    COLUMN_PATTERN: "a column name",
+    FUNCTION_PATTERN: "a function: .module:function beside the defs.yaml, or package.module:function",
+    r"^[0-9a-f]{64}$": "a SHA-256: 64 hexadecimal digits in lower case",
+}
+_KINDS = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "mapping_type": "a mapping of keys to values",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "date_type": "a date such as 2026-01-31",
+    "date_parsing": "a date such as 2026-01-31",
+    "date_from_datetime_parsing": "a date such as 2026-01-31",
+    "date_from_datetime_inexact": "a date such as 2026-01-31",
+}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in the language a finding stands."""
+
+    path: KeyPath
+    annotation: Any
+    owner: type[BaseModel] | None
+    union: KeyPath | None
+    member: str | None
+    choices: Any
+
+
+def validate_document(
+    cls: type[S],
+    attributes: Any,
+    *,
+    file: Path,
+    line: int = 1,
+    lines: Mapping[KeyPath, int] | None = None,
+    shown: Any = None,
+) -> tuple[S | None, list[Problem]]:
+    """Read ``attributes`` as a ``cls``; every mistake becomes a problem, and there is no declaration if there is one.
+
+    Args:
+        cls: Dataset, FeatureView or Model.
+        attributes: plain data, with the environment filled in.
+        file: where it stands.
+        line: line of the document, used for keys that ``lines`` does not know.
+        lines: line of every key path.
+        shown: the attributes as written, so that no message shows a value from the environment.
+    """
+    data = named_keys(attributes)
+    try:
+        return cls.model_validate(data), []
+    except ValidationError as error:
+        findings = error.errors(include_url=False)
+    written = data if shown is None else named_keys(shown)
+    problems = []
+    for path, problem in _readable(cls, findings, written):
+        at = line_of(lines or {}, path, line)
+        problems.append(Problem(file=file, line=at, path=spell(path), **problem))
+    return None, in_order(problems)
+
+
+def named_keys(value: Any) -> Any:
+    """The same data with text for keys: a reader of YAML 1.1 makes ``off`` and ``on`` booleans."""
+    if isinstance(value, dict):
+        names = {False: "off", True: "on"}
+        return {names[k] if isinstance(k, bool) else str(k): named_keys(inner) for k, inner in value.items()}
+    return [named_keys(inner) for inner in value] if isinstance(value, list) else value
+
+
+def key_names(cls: type[BaseModel]) -> tuple[str, ...]:
+    """Keys that a mapping of this kind may have, as they are written in YAML."""
+    return tuple(field.alias or name for name, field in cls.model_fields.items())
+
+
+def _readable(cls: type[BaseModel], findings: Sequence[Any], data: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    placed = [(finding, _place(cls, finding["loc"])) for finding in findings]
+    misspelt = set()
+    for finding, place in placed:
+        if finding["type"] == "extra_forbidden" and place.owner is not None:
+            meant = nearest(str(place.path[-1]), key_names(place.owner))
+            misspelt.add((*place.path[:-1], meant))
+    unions: set[KeyPath] = set()
+    for finding, place in placed:
+        if finding["type"] == "missing" and place.path in misspelt:
+            continue
+        if place.union is not None:
+            value = _value(data, place.union)
+            member = _mapping_member(place.choices) if isinstance(value, dict) else None
+            if member is not None and member.__name__ != place.member:
+                continue
+            if member is None:
+                if place.union not in unions:
+                    unions.add(place.union)
+                    yield place.union, {"found": f"found {_short(value)}, which is not {_describe(place.choices)}"}
+                continue
+        path = place.path
+        if finding["type"] in ("value_error", "assertion_error"):
+            path = _pointed(path, finding["msg"], data)
+        yield path, _sentence(finding, place, _value(data, place.path))
+
+
+def _place(cls: type[BaseModel], loc: Sequence[str | int]) -> _Place:
+    """Follow pydantic's location through the language; its tags for the members of a union are no keys."""
+    path: list[str | int] = []
+    annotation: Any = cls
+    owner: type[BaseModel] | None = None
+    union: KeyPath | None = None
+    member: str | None = None
+    choices: Any = None
+    for part in loc:
+        annotation = _plain(annotation)
+        if _is_union(annotation):
+            union, member, choices = tuple(path), str(part), annotation
+            annotation = next((a for a in get_args(annotation) if getattr(_plain(a), "__name__", None) == part), Any)
+            continue
+        if part == "[key]":
+            continue
+        path.append(part)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            owner = annotation
+            field = next((f for name, f in owner.model_fields.items() if part in (name, f.alias)), None)
+            annotation = field.annotation if field else Any
+            if field is not None and field.metadata:
+                annotation = Annotated[annotation, *field.metadata]
+        elif get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+        elif get_origin(annotation) in (tuple, list):
+            annotation = get_args(annotation)[0]
+        else:
+            annotation = Any
+    return _Place(tuple(path), annotation, owner, union, member, choices)
+
+
+def _plain(annotation: Any) -> Any:
+    """Without metadata and without None."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        rest = [a for a in get_args(annotation) if a is not type(None)]
+        if len(rest) == 1:
+            return _plain(rest[0])
+        if len(rest) < len(get_args(annotation)):
+            return Union[tuple(rest)]  # noqa: UP007
+    return annotation
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def _mapping_member(choices: Any) -> type[BaseModel] | None:
+    members = [_plain(a) for a in get_args(choices)]
+    return next((m for m in members if isinstance(m, type) and issubclass(m, BaseModel)), None)
+
+
+def _describe(annotation: Any) -> str:
+    """What may stand where this annotation is, in words."""
+    if _is_union(annotation) or (get_origin(annotation) is None and annotation is Any):
+        return " or ".join(dict.fromkeys(_describe(a) for a in get_args(annotation))) or "valid"
+    if get_origin(annotation) is Annotated:
+        shares = any(isinstance(m, BeforeValidator) and m.func is parse_share for m in get_args(annotation)[1:])
+        return "a share such as 5% or 0.05" if shares else _describe(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(annotation))
+    if annotation is Duration:
+        return "a duration such as 12h, 7d or 3 months"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"a mapping with {', '.join(key_names(annotation))}"
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    return names.get(annotation, "valid here")
+
+
+def _sentence(finding: Any, place: _Place, value: Any) -> dict[str, Any]:
+    kind, context = finding["type"], finding.get("ctx", {})
+    if kind == "missing":
+        field = place.owner.model_fields.get(_field_name(place.owner, place.path[-1])) if place.owner else None
+        about = f": {field.description.rstrip('.')}" if field is not None and field.description else ""
+        return {"found": f"the key {place.path[-1]!r} is missing", "do": f"It is required{about}."}
+    if kind == "extra_forbidden" and place.owner is not None:
+        name, valid = str(place.path[-1]), key_names(place.owner)
+        meant = nearest(name, valid)
+        elsewhere = None if meant else _deeper(place.owner, name)
+        return {
+            "found": f"unknown key {name!r}",
+            "valid": valid,
+            "suggestion": meant,
+            "do": f"It belongs under `{elsewhere}`." if elsewhere else None,
+        }
+    if kind in ("literal_error", "enum"):
+        valid = tuple(str(v) for v in get_args(_plain(place.annotation)))
+        return {"found": f"found {_short(value)}", "valid": valid, "suggestion": nearest(str(value), valid)}
+    if kind == "string_pattern_mismatch":
+        what = _PATTERNS.get(context.get("pattern", ""), f"of the form {context.get('pattern')}")
+        return {"found": f"{_short(value)} is not {what}"}
+    if kind in ("value_error", "assertion_error"):
+        message = re.sub(r"^(Value|Assertion) error, ", "", finding["msg"])
+        return {"found": message, "suggestion": _meant(message)}
+    if kind in _KINDS:
+        annotated = place.annotation is not Any and kind in ("float_parsing", "float_type", "model_type")
+        what = _describe(place.annotation) if annotated else _KINDS[kind]
+        return {"found": f"found {_short(value)}, which is not {what}"}
+    message = finding["msg"][:1].lower() + finding["msg"][1:]
+    return {"found": f"found {_short(value)}: {message}"}
+
+
+def _field_name(owner: type[BaseModel], key: str | int) -> str:
+    return next((name for name, field in owner.model_fields.items() if key in (name, field.alias)), "")
+
+
+def _deeper(owner: type[BaseModel], name: str) -> str | None:
+    """Key of ``owner`` below which ``name`` would be valid."""
+    for key, field in owner.model_fields.items():
+        inner = _plain(field.annotation)
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and name in key_names(inner):
+            return field.alias or key
+    return None
+
+
+def _meant(message: str) -> str | None:
+    """The nearest of the names that a validator's message lists as valid."""
+    match = re.search(r"'([^']+)'.*valid are (.+)$", message)
+    return nearest(match.group(1), match.group(2).split(", ")) if match else None
+
+
+def _pointed(path: KeyPath, message: str, data: Any) -> KeyPath:
+    """The key that a message about a whole mapping speaks of first, if it is there."""
+    value = _value(data, path)
+    if isinstance(value, dict):
+        for word in re.findall(r"[A-Za-z_]\w*", message):
+            if word in value:
+                return (*path, word)
+    return path
+
+
+def _value(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+            data = data[part]
+        elif isinstance(data, list | dict):
+            return None
+        else:
+            break
+    return data
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return f"a mapping ({', '.join(map(str, list(value)[:3]))})" if value else "an empty mapping"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…'"
