@@ -7,6 +7,8 @@ by the callers, since numpy promises the stream of its bit generators between ve
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,7 +51,7 @@ def poisson(mean: float, generator: np.random.Generator) -> int:
     if mean > 500:
         u, v = generator.random(2)
         z = float(normal(np.array([u]), np.array([v]))[0])
-        return max(0, round(mean + z * mean**0.5))
+        return max(0, round(mean + z * math.sqrt(mean)))
     target, count = generator.random(), 0
     term = cumulative = float(np.exp(-mean))
     while cumulative < target and term > 0:
