@@ -10,8 +10,8 @@ WORDS = {"hourly": "5 * * * *", "daily": "15 0 * * *", "weekly": "15 0 * * 1", "
 AFTER_PERIOD = {"hour": WORDS["hourly"], "day": WORDS["daily"], "week": WORDS["weekly"], "month": WORDS["monthly"]}
 """Default schedule of new partitions, by calendar unit."""
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("minute", 0, 59, {}),
     ("hour", 0, 23, {}),

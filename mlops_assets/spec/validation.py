@@ -265,10 +265,10 @@ def _pointed(path: KeyPath, message: str, data: Any) -> KeyPath:
 
 def _value(data: Any, path: KeyPath) -> Any:
     for part in path:
-        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
-            data = data[part]
-        elif isinstance(data, list | dict):
-            return None
+        if isinstance(data, dict):
+            data = data.get(str(part))
+        elif isinstance(data, list):
+            data = data[part] if isinstance(part, int) and part < len(data) else None
         else:
             break
     return data

@@ -1,0 +1,90 @@
+"""The checks of each kind of asset."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mlops_assets.plan.model import PlannedCheck
+from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.feature_view import FeatureView
+from mlops_assets.spec.gates import Gate, gate_names
+from mlops_assets.spec.model import Model
+
+_DEFAULT_GATES = {
+    "beats_naive": "Better than the naive model, by the lower confidence bound.",
+    "leakage": "No feature alone decides the target, shuffled labels score as chance, and nothing crosses the split.",
+    "champion": "Not worse than the champion on the same rows, by more than the margin.",
+    "calibration": "Predicted probabilities agree with observed rates.",
+    "label_quality": "The holdout has every class, matured labels and a steady base rate.",
+    "consistency": "The bundle scores the same rows alike in batch and in the server.",
+}
+
+
+def dataset_checks(dataset: Dataset) -> tuple[PlannedCheck, ...]:
+    """schema, volume, freshness (with max_age), primary_key (if there is one)."""
+    share = f"{dataset.max_invalid:.2%}".replace(".00%", "%")
+    invalid = f"rows that do not are set aside, at most {share}" if dataset.on_invalid == "quarantine" else "one row that does not blocks"
+    checks = [
+        _check(dataset.name, "schema", f"Every row keeps the rules of its columns; {invalid}."),
+        _check(dataset.name, "volume", f"At least {dataset.min_rows} row{'' if dataset.min_rows == 1 else 's'}."),
+    ]
+    if dataset.max_age is not None:
+        checks.append(_check(dataset.name, "freshness", f"The newest rows are at most {dataset.max_age} old.", blocking=False))
+    if dataset.primary_key:
+        checks.append(_check(dataset.name, "primary_key", f"{', '.join(dataset.primary_key)} names a row, once."))
+    return tuple(checks)
+
+
+def feature_checks(view: FeatureView) -> tuple[PlannedCheck, ...]:
+    """schema, missing_values, entity_coverage."""
+    return (
+        _check(view.name, "schema", f"One row per {', '.join(view.entity)}, with the columns that were there before."),
+        _check(view.name, "missing_values", "No feature is missing everywhere, or much more often than before.", blocking=False),
+        _check(view.name, "entity_coverage", "About as many entities as before have features.", blocking=False),
+    )
+
+
+def training_set_checks(model: Model) -> tuple[PlannedCheck, ...]:
+    """label_maturity, base_rate, leakage_probe."""
+    asset = f"{model.name}/training_set"
+    return (
+        _check(asset, "label_maturity", "Every label was final at the as-of time, and no label of training reaches into the holdout."),
+        _check(asset, "base_rate", "The target has more than one value, and training and holdout agree about it.", blocking=False),
+        _check(asset, "leakage_probe", "No feature alone decides the target.", blocking=False),
+    )
+
+
+def evaluation_checks(model: Model) -> tuple[PlannedCheck, ...]:
+    """Every gate of the model."""
+    asset = f"{model.name}/evaluation"
+    return tuple(
+        _check(asset, name, gate_words(gate), blocking=not gate.off, severity="WARN" if gate.off else "ERROR")
+        for name, gate in gate_names(model)
+    )
+
+
+def gate_words(gate: Gate) -> str:
+    """What a gate asks for, as one sentence."""
+    if gate.gate is not None:
+        return f"Turned off: {gate.reason}" if gate.off else _DEFAULT_GATES[gate.gate]
+    if gate.kind == "robustness":
+        how = f"noise of {gate.scale} standard deviations" if gate.robustness == "noise" else f"{gate.scale or 0:.0%} of values missing"
+        return f"With {how} the main metric falls by at most {gate.max_drop}."
+    if gate.kind == "latency":
+        return f"{(gate.latency or '').removesuffix('_ms')} of the time to score one row is at most {gate.at_most} ms."
+    subject = gate.metric or gate.fairness or gate.python or ""
+    if gate.attribute:
+        subject += f" over {gate.attribute}"
+    if gate.slice:
+        subject += f" for each {gate.slice}"
+    bounds = [f"at least {gate.at_least}"] if gate.at_least is not None else []
+    bounds += [f"at most {gate.at_most}"] if gate.at_most is not None else []
+    bounds += [f"not worse than the {gate.versus}'s by more than {gate.margin or 0}"] if gate.versus else []
+    confidence = f", with {gate.confidence:.0%} confidence" if gate.confidence else ""
+    return f"{subject}{' ' if bounds else ''}{' and '.join(bounds)}{confidence}."
+
+
+def _check(
+    asset: str, name: str, description: str, *, blocking: bool = True, severity: Literal["ERROR", "WARN"] | None = None
+) -> PlannedCheck:
+    return PlannedCheck(name, asset, blocking, severity or ("ERROR" if blocking else "WARN"), description)

@@ -1,0 +1,127 @@
+"""Digests of definitions: what a verdict and a training manifest are bound to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.functions import source_digest
+from mlops_assets.spec.catalogue import Catalogue, Declaration
+from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.feature_view import FeatureView
+from mlops_assets.spec.model import Model
+from mlops_assets.spec.problems import KeyPath
+from mlops_assets.spec.windows import label_sources, population_sources, view_names
+
+
+def canonical(value: Any) -> str:
+    """JSON that has one spelling for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def spec_digest(name: str, catalogue: Catalogue) -> str:
+    """SHA-256 of the declaration ``name``, of all that it uses, and of the source files of the Python functions they name.
+
+    Values from the environment count as they are written (``{{ env.LAKE }}``), so that one definition has one digest
+    in every environment and no secret enters it.
+
+    Raises:
+        MlopsError: when there is no such declaration, or a function's file is not there.
+    """
+    body = {used: _content(used, catalogue) for used in (name, *uses(name, catalogue))}
+    return hashlib.sha256(canonical(body).encode()).hexdigest()
+
+
+def declaration_digest(name: str, catalogue: Catalogue, fields: tuple[str, ...] | None = None) -> str:
+    """SHA-256 of one declaration with its functions' sources, without what it uses.
+
+    Args:
+        name: a data set, feature view or model.
+        catalogue: where it is declared.
+        fields: only these keys, dotted for nested ones; default: all.
+    """
+    content = _content(name, catalogue)
+    if fields is not None:
+        content = {"functions": content["functions"], **{field: _dig(content["declaration"], field) for field in fields}}
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def written(name: str, catalogue: Catalogue) -> dict[str, Any]:
+    """The declaration with its defaults filled in, as plain data; values from the environment as they are written."""
+    declaration = declared(name, catalogue)
+    dumped = declaration.model_dump(mode="json", by_alias=True)
+    result: dict[str, Any] = _as_written(dumped, catalogue.origins[name].written)
+    return result
+
+
+def uses(name: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """Names of the feature views and data sets that ``name`` reads, directly or not, sorted; unknown names are left out."""
+    declaration = declared(name, catalogue)
+    if isinstance(declaration, Dataset):
+        return ()
+    if isinstance(declaration, FeatureView):
+        return tuple(sorted({d for d in declaration.from_ if d in catalogue.datasets}))
+    found = set()
+    if declaration.examples is not None:
+        found.add(declaration.examples.from_)
+    for view in view_names(declaration):
+        found |= {view, *(catalogue.views[view].from_ if view in catalogue.views else ())}
+    found |= {*label_sources(declaration, catalogue), *population_sources(declaration, catalogue)}
+    return tuple(sorted(n for n in found if n in catalogue.datasets or n in catalogue.views))
+
+
+def declared(name: str, catalogue: Catalogue) -> Declaration:
+    """The declaration of that name.
+
+    Raises:
+        MlopsError: when there is none, naming the nearest.
+    """
+    found = catalogue.models.get(name) or catalogue.views.get(name) or catalogue.datasets.get(name)
+    if found is None:
+        valid = [*catalogue.models, *catalogue.views, *catalogue.datasets]
+        guess = nearest(name, valid)
+        do = f"Did you mean {guess!r}?" if guess else None if valid else "Nothing is declared here."
+        raise MlopsError(f"There is no model, feature view or data set {name!r}.", valid=valid, do=do)
+    return found
+
+
+def functions(declaration: Declaration) -> Iterator[tuple[KeyPath, str]]:
+    """Every Python function that a declaration names, with the path of its key."""
+    if isinstance(declaration, Dataset):
+        if declaration.prepare:
+            yield ("prepare",), declaration.prepare
+        if declaration.source.python:
+            yield ("source", "python", "function"), declaration.source.python.function
+    elif isinstance(declaration, FeatureView):
+        if declaration.python:
+            yield ("python",), declaration.python
+    elif isinstance(declaration, Model):
+        if declaration.training.estimator.python:
+            yield ("training", "estimator", "python"), declaration.training.estimator.python
+        for number, gate in enumerate(declaration.gates):
+            if gate.python:
+                yield ("gates", number, "python"), gate.python
+
+
+def _content(name: str, catalogue: Catalogue) -> dict[str, Any]:
+    declaration = declared(name, catalogue)
+    folder = catalogue.folder(name)
+    sources = {reference: source_digest(reference, folder) for _, reference in functions(declaration)}
+    return {"kind": type(declaration).__name__, "declaration": written(name, catalogue), "functions": sources}
+
+
+def _as_written(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_written(inner, texts) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_written(inner, texts) for inner in value]
+    return texts.get(value, value) if isinstance(value, str) else value
+
+
+def _dig(value: Any, field: str) -> Any:
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
