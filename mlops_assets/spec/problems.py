@@ -46,6 +46,9 @@ class Problem:
     severity: Severity = "error"
     do: str | None = None
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self, root: Path | None = None) -> str:
         """``file:line: error: path: found …``, with the file relative to ``root`` where it lies below it."""
         subject = f"{self.path}: " if self.path else ""
