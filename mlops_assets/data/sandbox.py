@@ -155,7 +155,19 @@ class Sandbox:
                 do="Raise the memory limit.",
             ) from error
         except duckdb.Error as error:
-            raise _failure(str(error), query.where, private) from error
+            said = str(error) if _LINE.search(str(error)) else self._located(query, used) or str(error)
+            data = not isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException)
+            raise _failure(said, query.where, private and data) from error
+
+    def _located(self, query: Query, parameters: Mapping[str, Any]) -> str | None:
+        """The same failure from DuckDB's other entry point, which names the line where ``sql`` does not."""
+        import duckdb
+
+        try:
+            self.execute(query.sql, parameters).fetchall()
+        except duckdb.Error as error:
+            return str(error)
+        return None
 
 
 def quote(name: str) -> str:
