@@ -1,0 +1,453 @@
+"""Which event may take a version from which state to which, and on what evidence: one table, one check, one diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from mlops_assets.governance.approvals import may_approve, standing
+from mlops_assets.governance.principals import Actor, not_valid
+from mlops_assets.ledger.events import Draft
+from mlops_assets.ledger.kinds import ENVIRONMENTS
+from mlops_assets.ledger.state import DeploymentState, Key, Verdict, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """``event`` takes a version from ``start`` (None: it did not exist) to ``end`` where ``when`` holds."""
+
+    event: str
+    start: str | None
+    end: str
+    when: str
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition("registered", None, "registered", "a verdict is bound to its digests"),
+    Transition("verdict", "registered", "candidate", "every gate passed"),
+    Transition("waived", "registered", "candidate", "every gate passed or is waived"),
+    Transition("verdict", "candidate", "registered", "a newer verdict is not a pass"),
+    Transition("verdict", "approved", "registered", "a newer verdict is not a pass"),
+    Transition("verdict", "approved", "candidate", "a newer verdict: approvals lapse"),
+    Transition("approved", "candidate", "approved", "the last approval that was needed"),
+    Transition("approval_requested", "approved", "candidate", "a new request: approvals start again"),
+    Transition("rejected", "registered", "rejected", "an approver"),
+    Transition("rejected", "candidate", "rejected", "an approver"),
+    Transition("rejected", "approved", "rejected", "an approver"),
+    Transition("rollout_started", "candidate", "challenger", "no approvals are needed"),
+    Transition("rollout_started", "approved", "challenger", "verdict and approvals"),
+    Transition("promoted", "candidate", "champion", "no approvals are needed"),
+    Transition("promoted", "approved", "champion", "verdict and approvals"),
+    Transition("promoted", "challenger", "champion", "verdict; approvals were given to the rollout"),
+    Transition("promoted", "archived", "champion", "verdict and approvals"),
+    Transition("promoted", "rolled_back", "champion", "verdict and approvals"),
+    Transition("promoted", "champion", "archived", "another version becomes champion"),
+    Transition("rollout_started", "challenger", "archived", "a newer version starts its rollout"),
+    Transition("rolled_back", "challenger", "rolled_back", "the champion takes all traffic"),
+    Transition("rolled_back", "champion", "rolled_back", "there is an earlier champion"),
+    Transition("rolled_back", "archived", "champion", "it was the champion before"),
+    Transition("archived", "registered", "archived", ""),
+    Transition("archived", "candidate", "archived", ""),
+    Transition("archived", "approved", "archived", ""),
+    Transition("archived", "rolled_back", "archived", ""),
+    Transition("archived", "challenger", "archived", "the model goes out of service"),
+    Transition("archived", "champion", "archived", "the model goes out of service"),
+    Transition("retired", "registered", "retired", ""),
+    Transition("retired", "candidate", "retired", ""),
+    Transition("retired", "approved", "retired", ""),
+    Transition("retired", "rejected", "retired", ""),
+    Transition("retired", "rolled_back", "retired", ""),
+    Transition("retired", "archived", "retired", ""),
+)
+
+STATES = tuple(dict.fromkeys(row.end for row in TRANSITIONS))
+ALLOWED = frozenset((row.event, row.start, row.end) for row in TRANSITIONS)
+APPROVABLE = ("candidate", "archived", "rolled_back", "approved")
+"""States in which a version may be put up for approval."""
+
+_SUBJECT_STARTS: Mapping[str, tuple[str, ...]] = {
+    "promoted": ("candidate", "approved", "challenger", "archived", "rolled_back"),
+    "rollout_started": ("candidate", "approved"),
+    "rolled_back": ("challenger", "champion"),
+    "rejected": ("registered", "candidate", "approved"),
+    "archived": tuple(str(row.start) for row in TRANSITIONS if row.event == "archived"),
+    "retired": tuple(str(row.start) for row in TRANSITIONS if row.event == "retired"),
+    "approval_requested": APPROVABLE,
+    "approved": APPROVABLE,
+    "traffic_shifted": ("challenger",),
+    "analysed": ("challenger",),
+}
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2"]
+    for row in TRANSITIONS:
+        label = f"{row.event}: {row.when}" if row.when else row.event
+        lines.append(f"    {row.start or '[*]'} --> {row.end}: {label.replace(':', ',')}")
+    return "\n".join([*lines, "    retired --> [*]", ""])
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is not allowed, and what would make it possible."""
+
+    why: str
+    do: str
+
+
+class Readable(Protocol):
+    """What the check reads: a state, or a fold in progress."""
+
+    def of(self, model: str, environment: str) -> DeploymentState: ...
+
+    @property
+    def keys(self) -> Mapping[str, Key]: ...
+
+
+def violation(state: Readable, draft: Draft, now: datetime) -> Refusal | None:
+    """Why ``draft`` may not follow ``state`` at ``now``, or None where it may. Pure: appending and verifying ask the same question."""
+    if draft.model is None or draft.environment is None:
+        return _key_violation(state, draft)
+    deployment = state.of(draft.model, draft.environment)
+    if draft.version is not None and draft.kind != "registered":
+        version = deployment.versions.get(draft.version)
+        if version is None:
+            known = ", ".join(str(number) for number in sorted(deployment.versions)) or "none"
+            return Refusal(
+                f"{draft.model} has no version {draft.version} in {draft.environment}.",
+                f"Registered versions: {known}; `mlops status {draft.model}` shows them.",
+            )
+        starts = _SUBJECT_STARTS.get(draft.kind)
+        if starts is not None and version.state not in starts:
+            return _wrong_state(draft, version, deployment)
+    check = _CHECKS.get(draft.kind)
+    return check(state, deployment, draft, now) if check else None
+
+
+def _wrong_state(draft: Draft, version: Version, deployment: DeploymentState) -> Refusal:
+    name = f"{draft.model} {version.number} in {draft.environment}"
+    verb = draft.kind.replace("_", " ")
+    why = f"{name} is {version.state} since {version.since}; {verb} is possible from {', '.join(_SUBJECT_STARTS[draft.kind])}."
+    do = {
+        "registered": f"Its verdict is {_verdict_status(deployment, version)}: let the gates judge it again, or waive them by name.",
+        "champion": "It serves already. `mlops rollback` takes it out; promoting another version replaces it.",
+        "challenger": f"A rollout is on its way: `mlops promote {draft.model} {version.number}` or `mlops rollback {draft.model}` ends it.",
+        "rejected": "A rejection is final for this version: train and register another one.",
+        "retired": "Retirement is final: train and register another version.",
+        "rolled_back": f"Promote it again with fresh approvals: `mlops promote {draft.model} {version.number}`.",
+        "archived": f"Promote it again with fresh approvals: `mlops promote {draft.model} {version.number}`.",
+    }.get(version.state, f"`mlops status {draft.model}` shows what it waits for.")
+    return Refusal(why, do)
+
+
+def _verdict_status(deployment: DeploymentState, version: Version) -> str:
+    verdict = deployment.verdicts.get(version.verdict)
+    return verdict.status if verdict else "missing"
+
+
+def evidence(deployment: DeploymentState, version: Version, digests: Mapping[str, Any] | None = None) -> Refusal | None:
+    """Why the verdict does not let ``version`` go on: missing, not passed, or bound to other digests than it has or ``digests`` says."""
+    name = f"{deployment.model} {version.number}"
+    verdict = deployment.verdicts.get(version.verdict)
+    if verdict is None:
+        return Refusal(f"{name} has no verdict in {deployment.environment}.", "Materialize its evaluation, which judges it.")
+    if (differing := differences(verdict.digests, version.digests)) or digests is not None:
+        differing = differing or differences(verdict.digests, digests or {})
+        if differing:
+            return Refusal(
+                f"the newest verdict {verdict.id[:12]} on {name} is stale: it is bound to another {' and '.join(differing)}.",
+                "Materialize its evaluation again, so that the verdict is about what would serve.",
+            )
+    if not deployment.allows(verdict):
+        gates = ", ".join(f"{gate['name']} {gate['status']}" for gate in verdict.gates if gate["name"] in open_gates(deployment, verdict))
+        return Refusal(
+            f"the verdict {verdict.id[:12]} on {name} is {verdict.status}{f' ({gates})' if gates else ''}.",
+            f"Train a version that passes, or let a named person waive them: `mlops waive {deployment.model} --gate NAME --reason TEXT`.",
+        )
+    return None
+
+
+def open_gates(deployment: DeploymentState, verdict: Verdict) -> list[str]:
+    """Gates of the verdict that neither passed nor are waived."""
+    waived = deployment.waived(verdict.id)
+    return [name for name in verdict.not_passed if name not in waived]
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Names of the digests that differ."""
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+
+
+def _going_live(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    """Evidence, approvals and traffic for a version that would answer requests."""
+    version = deployment.versions[draft.version or 0]
+    body = draft.body
+    if (refusal := evidence(deployment, version, body["digests"])) is not None:
+        return refusal
+    if body["verdict"] != version.verdict:
+        return Refusal(
+            f"it names the verdict {body['verdict'][:12]}, but the newest one on this bundle is {version.verdict[:12]}.",
+            "Read the state and repeat.",
+        )
+    if body.get("replaces") != deployment.champion:
+        seen = f"version {body['replaces']}" if body.get("replaces") else "no champion"
+        here = deployment.champion
+        since = f"version {here} is champion since {deployment.versions[here].since}" if here else "there is no champion"
+        return Refusal(
+            f"it was to replace {seen}, but {since}.",
+            f"Somebody was faster; look at `mlops status {draft.model}` and decide again.",
+        )
+    if deployment.challenger not in (None, version.number) and draft.kind == "promoted":
+        return Refusal(
+            f"version {deployment.challenger} is in the middle of a rollout.",
+            f"Promote it, or end its rollout first: `mlops rollback {draft.model}`.",
+        )
+    if version.state == "challenger":
+        return None
+    return _approval_violation(deployment, version, int(body["needed"]), now)
+
+
+def _approval_violation(deployment: DeploymentState, version: Version, needed: int, now: datetime) -> Refusal | None:
+    stand = standing(version, needed, now)
+    if stand.enough:
+        return None
+    if stand.request is None:
+        do = f"Ask for them: `mlops promote {deployment.model} {version.number}` does."
+    else:
+        given = f" Given: {', '.join(approval.by for approval in stand.approvals)}." if stand.approvals else ""
+        command = f"`mlops approve {deployment.model} {version.number}`"
+        do = f"Approvers other than {stand.request.by}: {command} before {stand.request.expires}.{given}"
+    return Refusal(f"{stand} for {deployment.model} {version.number} in {deployment.environment}.", do)
+
+
+def _registered(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    body, name = draft.body, f"{draft.model} {draft.version}"
+    bundle = str(body["digests"]["bundle"])
+    if (known := deployment.versions.get(draft.version or 0)) is not None:
+        return Refusal(
+            f"{name} is registered since {known.registered_at} in {draft.environment}.", "Register another bundle under a new number."
+        )
+    if (same := deployment.version_of(bundle)) is not None:
+        return Refusal(f"the bundle {bundle[:12]} is registered as version {same.number}.", f"Use version {same.number}.")
+    if body["sample"] < 1 and draft.environment != "dev":
+        return Refusal(
+            f"{name} learned from a sample of {body['sample']:.0%} of the data, and such a bundle never leaves dev.",
+            f"Train it in {draft.environment} on the full history.",
+        )
+    newest = deployment.newest_verdict.get(bundle)
+    if newest is None:
+        return Refusal(f"{name} has no verdict in {draft.environment}.", "Materialize its evaluation, which judges it.")
+    if body["verdict"] != newest:
+        return Refusal(
+            f"{name} names the verdict {body['verdict'][:12]}, but the newest one on this bundle is {newest[:12]}.",
+            "Register it with the newest verdict.",
+        )
+    verdict = deployment.verdicts[newest]
+    if differing := differences(verdict.digests, body["digests"]):
+        return Refusal(
+            f"the verdict {newest[:12]} is bound to another {' and '.join(differing)} than {name} has.", "Materialize its evaluation again."
+        )
+    if not deployment.allows(verdict):
+        gates = ", ".join(f"{gate['name']} {gate['status']}" for gate in verdict.gates if gate["name"] in open_gates(deployment, verdict))
+        return Refusal(
+            f"the verdict {newest[:12]} on {name} is {verdict.status}{f' ({gates})' if gates else ''}.",
+            f"Train a version that passes, or let a named person waive them: `mlops waive {draft.model} --gate NAME --reason TEXT`.",
+        )
+    champion = deployment.versions.get(deployment.champion or 0)
+    if champion is not None and champion.as_of and body.get("as_of") and body["as_of"] < champion.as_of:
+        return Refusal(
+            f"{name} is as of {body['as_of']}, older than the champion {champion.number} as of {champion.as_of}.",
+            "Register a version that is as new as the champion.",
+        )
+    return _moved(state, deployment, draft)
+
+
+def _moved(state: Readable, deployment: DeploymentState, draft: Draft) -> Refusal | None:
+    """A registration that came from another environment names one that may give, and holds the same bundle."""
+    source = draft.body.get("source")
+    bundle = str(draft.body["digests"]["bundle"])
+    judged_in = deployment.verdicts[deployment.newest_verdict[bundle]].environment
+    if source is None:
+        if judged_in != draft.environment:
+            return Refusal(f"its verdict was given in {judged_in}.", f"Promote it from there: `mlops promote NAME --from {judged_in}`.")
+        return None
+    if ENVIRONMENTS.index(source["environment"]) >= ENVIRONMENTS.index(draft.environment or ""):
+        return Refusal(f"a bundle does not move from {source['environment']} to {draft.environment}.", "It moves from dev to test to prod.")
+    there = state.of(draft.model or "", source["environment"])
+    origin = there.versions.get(source["version"])
+    if there.versions and (origin is None or origin.digests["bundle"] != bundle):
+        return Refusal(
+            f"version {source['version']} in {source['environment']} is another bundle.", "Move a version that is registered there."
+        )
+    return None
+
+
+def _verdict(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    body = draft.body
+    if body["status"] == "pass" and (gates := [gate["name"] for gate in body["gates"] if gate["status"] in ("fail", "inconclusive")]):
+        return Refusal(f"a verdict cannot be a pass while {', '.join(gates)} did not pass.", "Record what the gates said.")
+    if body["environment"] != draft.environment and body.get("source") is None:
+        return Refusal(
+            f"the verdict was given in {body['environment']}, and this is {draft.environment}.",
+            f"Judge it here, or move the version: `mlops promote {draft.model} --from {body['environment']} --to {draft.environment}`.",
+        )
+    return None
+
+
+def _person(state: Readable, draft: Draft, needed: int, now: datetime) -> Refusal | None:
+    """Where approvals are asked for, who decides must be a principal whose key is an approver's."""
+    if needed == 0:
+        return None
+    key = state.keys.get(str(draft.body.get("key")))
+    do = "Give an approver's key with --key or MLOPS_KEY; an admin makes one: `mlops principals add NAME --role approver`."
+    if key is None or key.principal != draft.actor:
+        return Refusal(f"{draft.actor} is not proven by a key, and {draft.environment} asks for approvals by known people.", do)
+    if (why := not_valid(key, now)) is not None:
+        return Refusal(f"the key {key.prefix} of {key.principal} {why}.", do)
+    if not Actor(key.principal, frozenset(key.roles), key.scopes, key.prefix).may("approver", draft.model, draft.environment):
+        return Refusal(
+            f"{draft.actor} is {', '.join(key.roles)} for {', '.join(key.scopes)}, not approver for {draft.environment}/{draft.model}.", do
+        )
+    return None
+
+
+def _approval_requested(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    version = deployment.versions[draft.version or 0]
+    if (refusal := evidence(deployment, version, draft.body["digests"])) is not None:
+        return refusal
+    stand = standing(version, 0, now)
+    if stand.request is not None and stand.request.needed >= draft.body["needed"]:
+        return Refusal(f"{stand.request.by} asked for it at {stand.request.at}.", f"It stands until {stand.request.expires}.")
+    return None
+
+
+def _approved(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    version = deployment.versions[draft.version or 0]
+    name = f"{draft.model} {version.number}"
+    if (why := may_approve(version, draft.actor, now)) is not None:
+        return Refusal(
+            f"{name} in {draft.environment}: {why}.", f"`mlops promote {name}` asks for approvals; approvers are distinct people."
+        )
+    assert version.request is not None
+    if (refusal := _person(state, draft, version.request.needed, now)) is not None:
+        return refusal
+    if draft.body["verdict"] != version.verdict or differences(draft.body["digests"], version.digests):
+        return Refusal(
+            f"{name} changed since it was looked at: its verdict is {version.verdict[:12]} now.",
+            f"Look again: `mlops status {draft.model}`.",
+        )
+    return evidence(deployment, version)
+
+
+def _rejected(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    return _person(state, draft, draft.body["needed"], now)
+
+
+def _waived(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    verdict = deployment.verdicts.get(draft.body["verdict"])
+    if verdict is None:
+        return Refusal(f"there is no verdict {draft.body['verdict'][:12]} on {draft.model} in {draft.environment}.", "Judge it first.")
+    named = list(draft.body["gates"])
+    if not named or not draft.body["reason"].strip():
+        return Refusal("a waiver names its gates and a reason.", f"Open gates: {', '.join(open_gates(deployment, verdict)) or 'none'}.")
+    if wrong := [gate for gate in named if gate not in verdict.not_passed]:
+        return Refusal(
+            f"{', '.join(wrong)} is no gate of verdict {verdict.id[:12]} that did not pass.",
+            f"Gates that did not: {', '.join(verdict.not_passed) or 'none'}.",
+        )
+    return _person(state, draft, draft.body["needed"], now)
+
+
+def _rollout_started(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    if deployment.champion is None:
+        return Refusal(
+            f"{draft.model} has no champion in {draft.environment} to compare with.",
+            f"The first version goes live directly: `mlops promote {draft.model} {draft.version}`.",
+        )
+    return _going_live(state, deployment, draft, now)
+
+
+def _rolled_back(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    expected = rollback_target(deployment)
+    if draft.version == deployment.champion and deployment.challenger is not None:
+        return Refusal(f"version {deployment.challenger} is in the middle of a rollout.", "Roll that back first, then the champion.")
+    if expected is None:
+        return Refusal(
+            f"{draft.model} has no earlier champion in {draft.environment} to go back to.",
+            f"Promote another version, or take the model out of service: `mlops retire {draft.model}`.",
+        )
+    if draft.body["restored"] != expected:
+        return Refusal(
+            f"it was to restore version {draft.body['restored']}, but the one to restore is {expected}.", "Read the state and repeat."
+        )
+    return None
+
+
+def rollback_target(deployment: DeploymentState) -> int | None:
+    """The version that a rollback restores: the champion under a rollout, else the last champion before the current one."""
+    if deployment.challenger is not None:
+        return deployment.champion
+    for number in reversed(deployment.predecessors):
+        if deployment.versions[number].state == "archived":
+            return number
+    return None
+
+
+def _archived(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    version = deployment.versions[draft.version or 0]
+    if version.state in ("champion", "challenger") and not draft.body.get("out_of_service"):
+        return Refusal(
+            f"{draft.model} {version.number} serves in {draft.environment}.",
+            f"Promote another version, roll back, or take the whole model out of service: `mlops retire {draft.model}`.",
+        )
+    if version.state == "champion" and deployment.challenger is not None:
+        return Refusal(f"version {deployment.challenger} is in the middle of a rollout.", "Archive the challenger first.")
+    return None
+
+
+def _incident_opened(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    if draft.body["incident"] in deployment.incidents:
+        return Refusal(f"incident {draft.body['incident']} is open already.", "Close it, or open another one.")
+    return None
+
+
+def _incident_closed(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    if draft.body["incident"] not in deployment.incidents:
+        return Refusal(f"incident {draft.body['incident']} is not open.", f"Open: {', '.join(sorted(deployment.incidents)) or 'none'}.")
+    return None
+
+
+def _retraining_requested(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    if (made := deployment.retraining.get(draft.body["key"])) is not None:
+        return Refusal(f"retraining for {draft.body['key']} was requested at {made}.", "One request is made for one cause.")
+    return None
+
+
+def _key_violation(state: Readable, draft: Draft) -> Refusal | None:
+    prefix = draft.body["prefix"]
+    known = state.keys.get(prefix)
+    if draft.kind == "key_created" and known is not None:
+        return Refusal(f"there is a key {prefix} already.", "Make another one.")
+    if draft.kind == "key_revoked" and (known is None or known.revoked is not None):
+        return Refusal(f"there is no valid key {prefix}.", "`mlops principals list` shows them.")
+    return None
+
+
+_CHECKS = {
+    "registered": _registered,
+    "verdict": _verdict,
+    "approval_requested": _approval_requested,
+    "approved": _approved,
+    "rejected": _rejected,
+    "waived": _waived,
+    "rollout_started": _rollout_started,
+    "promoted": _going_live,
+    "rolled_back": _rolled_back,
+    "archived": _archived,
+    "incident_opened": _incident_opened,
+    "incident_closed": _incident_closed,
+    "retraining_requested": _retraining_requested,
+}
