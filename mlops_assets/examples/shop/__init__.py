@@ -49,7 +49,7 @@ def table(
         Times are UTC microseconds, amounts euros with cents.
 
     Raises:
-        MlopsError: for a table that does not exist, times without a zone, and a shift that is no date.
+        MlopsError: for a table that does not exist, times without a zone, fewer than 10 customers, a shift that is no date.
     """
     from mlops_assets.examples.shop import orders, roster
 
@@ -58,6 +58,8 @@ def table(
     for moment in (start, end):
         if moment.tzinfo is None:
             raise MlopsError(f"{moment.isoformat()} has no time zone.", do="Give start and end in UTC.")
+    if customers < 10:
+        raise MlopsError(f"a shop with {customers} customers is too small.", do="Give it at least 10.")
     shop = roster.Shop(customers, seed, _date(shift_at))
     return orders.table(shop, start, end) if name == "orders" else roster.table(shop, start, end)
 
