@@ -31,7 +31,7 @@ LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 """Libraries whose versions may change what is learned; recorded in the bundle."""
 
 EARLY_STOPPING_FOLDS = 4
-"""With early stopping the newest fifth of the training rows decides the number of trees; then all rows are learned from."""
+"""With early stopping the newest fifth of the training rows (undated: a quarter of them) decides the number of trees; then all are learned."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def train(
         provenance=replace(provenance, libraries={**_versions(), **provenance.libraries}),
         rows=len(frame),
         kind=model.training.estimator.kind,
-        params=recipe.params,
+        params=recipe.params(len(frame)),
         fitted=fitted,
     )
     notes[:0] = [f"feature {name!r} has no value in any training row" for name in encoder.empty_features]
@@ -118,7 +118,7 @@ def train(
     return Trained(
         bundle=bundle,
         trials=trials,
-        params=dict(recipe.params),
+        params=dict(bundle.params),
         importance=bundle.importance(),
         seconds=time.perf_counter() - started,
         rows=len(frame),
@@ -183,7 +183,7 @@ class Learner:
 
 
 def _with_nulls(model: Model, features: Sequence[Feature], training_set: TrainingSet) -> tuple[Feature, ...]:
-    """Which features may be null in a request: all of them in the full form, where an entity may have no row; else those that are null somewhere."""
+    """Mark what may be null in a request: in the full form all, since an entity may have no row; else what is null somewhere."""
     if model.features:
         return tuple(replace(feature, nullable=True) for feature in features)
     return tuple(replace(feature, nullable=training_set.table.column(feature.name).null_count > 0) for feature in features)

@@ -196,7 +196,7 @@ def _plain_numbers(column: pd.Series, feature: Feature) -> np.ndarray:
     if isinstance(dtype, pd.CategoricalDtype):
         column = column.astype(object)
         dtype = column.dtype
-    if dtype == object:
+    if pd.api.types.is_object_dtype(dtype):
         found = pd.api.types.infer_dtype(column, skipna=True)
         if found not in ("integer", "floating", "decimal", "mixed-integer-float", "boolean", "empty"):
             raise BundleInputError([InputProblem(None, feature.name, f"needs {noun}, found a column of type {found}")])

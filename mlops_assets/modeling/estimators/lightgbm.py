@@ -41,15 +41,18 @@ class LightGBMRecipe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "given", canonical(self.given, self.problem.task))
 
+    def params(self, rows: int) -> dict[str, Any]:
+        """Defaults, those that follow the number of rows included, with the given parameters over them."""
+        return {**size_defaults(rows), **self._plain}
+
     @property
-    def params(self) -> dict[str, Any]:
-        """Defaults with the given parameters over them."""
+    def _plain(self) -> dict[str, Any]:
         return {"objective": OBJECTIVES[self.problem.task][0], **DEFAULTS, **self.given}
 
     @property
     def patience(self) -> int | None:
         """Rounds without improvement after which inner validation stops training; None: no early stopping."""
-        found = self.params.get("early_stopping_rounds")
+        found = self._plain.get("early_stopping_rounds")
         return int(found) if found else None
 
     def with_params(self, changed: Mapping[str, Any]) -> LightGBMRecipe:
@@ -86,14 +89,13 @@ class LightGBMRecipe:
 
     @property
     def _rounds(self) -> int:
-        return int(self.params["num_boost_round"])
+        return int(self._plain["num_boost_round"])
 
     def _engine(self, data: Matrix) -> dict[str, Any]:
-        own = {k: v for k, v in self.params.items() if k not in _NOT_FOR_THE_ENGINE}
+        params = self.params(len(data.y))
         return {
-            **size_defaults(len(data.y)),
-            **own,
-            **_monotone(self.params.get("monotone_constraints"), data),
+            **{name: value for name, value in params.items() if name not in _NOT_FOR_THE_ENGINE},
+            **_monotone(params.get("monotone_constraints"), data),
             **({"num_class": self.problem.classes} if self.problem.task == "multiclass_classification" else {}),
             "seed": self.problem.seed,
             "num_threads": self.problem.threads,

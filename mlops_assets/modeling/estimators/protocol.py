@@ -73,9 +73,8 @@ class Recipe(Protocol):
 
     form: Form
 
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """All parameters that shape the result, as plain data."""
+    def params(self, rows: int) -> dict[str, Any]:
+        """All parameters that shape the result on so many training rows, as plain data."""
         ...
 
     def fit(self, data: Matrix) -> Fitted:
