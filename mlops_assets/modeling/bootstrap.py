@@ -188,9 +188,7 @@ def reflected(draws: Draws, blocks: Blocks, n_effective: float, confidence: floa
     low, high = _bounds(draws.resampled, blocks.count, confidence)
     if low is None or high is None:
         return Interval(draws.value, None, None, blocks.n, n_effective, confidence)
-    return Interval(
-        draws.value, max(0.0, 2 * draws.value - high), max(0.0, 2 * draws.value - low), blocks.n, n_effective, confidence
-    )
+    return Interval(draws.value, max(0.0, 2 * draws.value - high), max(0.0, 2 * draws.value - low), blocks.n, n_effective, confidence)
 
 
 def _bounds(resampled: Array, count: int, confidence: float) -> tuple[float | None, float | None]:

@@ -206,7 +206,8 @@ def _roc_auc(y: Array, prediction: Array) -> Statistic:
         below = np.cumsum(negatives, axis=1)
         pairs = positives.sum(axis=1) * below[:, -1]
         wins = np.einsum("ij,ij->i", positives, below) - 0.5 * np.einsum("ij,ij->i", positives, negatives)
-        return wins / np.where(pairs > 0, pairs, np.nan)
+        area: Array = wins / np.where(pairs > 0, pairs, np.nan)
+        return area
 
     return Statistic(over=over)
 
@@ -225,7 +226,8 @@ def _pr_auc(y: Array, prediction: Array) -> Statistic:
         called = np.cumsum(_grouped(ranked, starts), axis=1)
         precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
         total = found[:, -1]
-        return np.einsum("ij,ij->i", positives, precision) / np.where(total > 0, total, np.nan)
+        area: Array = np.einsum("ij,ij->i", positives, precision) / np.where(total > 0, total, np.nan)
+        return area
 
     return Statistic(over=over)
 
@@ -263,7 +265,8 @@ def _f1_macro(y: Array, prediction: Array) -> Statistic:
         hits, true, called = np.split(sums, 3, axis=1)
         total = true + called
         f1 = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
-        return f1.sum(axis=1) / np.maximum((total > 0).sum(axis=1), 1)
+        mean: Array = f1.sum(axis=1) / np.maximum((total > 0).sum(axis=1), 1)
+        return mean
 
     return Statistic(_class_sums(y, prediction), combine)
 
@@ -320,7 +323,8 @@ def _median_ae(y: Array, prediction: Array) -> Statistic:
         half = cumulated[:, -1:] / 2
         lower = (cumulated < half).sum(axis=1)
         upper = (cumulated <= half).sum(axis=1)
-        return (ranked[lower] + ranked[np.minimum(upper, len(ranked) - 1)]) / 2
+        median: Array = (ranked[lower] + ranked[np.minimum(upper, len(ranked) - 1)]) / 2
+        return median
 
     return Statistic(over=over)
 

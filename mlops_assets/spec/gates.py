@@ -48,6 +48,9 @@ class Gate(Spec):
     max_drop: float | None = Field(None, ge=0, description="Largest loss of the task's main metric under disturbance.")
     min_n: int | None = Field(None, ge=1, description="Fewer effective rows than this are inconclusive.")
     max_error: Share | None = Field(None, description="Calibration: largest expected calibration error.")
+    max_jump: float | None = Field(
+        None, gt=0, description="Label quality: largest change from training to holdout, of a class's share or in standard deviations."
+    )
     off: bool = Field(False, description="Turn this default gate off; needs a reason, and is shown.")
     reason: str | None = Field(None, description="Why it is off.")
 

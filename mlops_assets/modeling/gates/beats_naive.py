@@ -1,0 +1,45 @@
+"""Refuses a model that is not better than one that has no features.
+
+Binary tasks are judged by the area under the ROC curve, where a constant scores 0.5; multiclass tasks by log loss against the
+shares of the classes; regression by RMSE against the mean. Red unless the lower confidence bound of the improvement is above 0.
+"""
+
+from __future__ import annotations
+
+from mlops_assets.modeling.gates.comparison import compare
+from mlops_assets.modeling.gates.limits import show
+from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status
+from mlops_assets.spec.gates import Gate
+from mlops_assets.spec.metrics import GREATER_IS_BETTER
+
+
+def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
+    """Pass, fail, or inconclusive where the rows are too few for an interval."""
+    metric = context.model.main_metric
+    holdout = context.holdout
+    found = compare(context, metric, holdout.naive, 0.0, gate.confidence)
+    gain, needed = found.improvement, gate.min_n or MIN_N
+    status: Status
+    if gain.bounds is None or gain.n_effective < needed:
+        status, why = "inconclusive", f"{gain.n_effective:.0f} effective rows, or one class only, are too few to tell"
+    elif gain.bounds[0] > 0:
+        status, why = "pass", "is better"
+    else:
+        status, why = "fail", "is not shown to be better"
+    return GateResult(
+        name,
+        status,
+        found.candidate,
+        f"{metric} better than the naive model's {found.reference:.4g}, by the lower confidence bound",
+        None if gain.bounds is None else _around(metric, found.reference, gain.bounds),
+        gain.n,
+        gain.n_effective,
+        f"{metric} {found.candidate:.4g} against {found.reference:.4g} of {holdout.naive_method}: {why}; improvement {show(gain)}.",
+        {"metric": metric, "naive": holdout.naive_method, **found.data},
+    )
+
+
+def _around(metric: str, reference: float, gain: tuple[float, float]) -> tuple[float, float]:
+    """Bounds of the improvement on the scale of the metric, so that they can be read beside the observed value."""
+    low, high = gain
+    return (reference + low, reference + high) if GREATER_IS_BETTER[metric] else (reference - high, reference - low)

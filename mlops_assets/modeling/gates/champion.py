@@ -1,0 +1,40 @@
+"""Refuses a model that is worse than the champion by more than the margin, on the same rows."""
+
+from __future__ import annotations
+
+from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare
+from mlops_assets.modeling.gates.limits import decide, show
+from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult
+from mlops_assets.spec.gates import Gate
+
+
+def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
+    """Pass when the paired interval shows the loss to be within the margin, fail when it shows it to be beyond."""
+    margin = DEFAULT_MARGIN if gate.margin is None else gate.margin
+    return against_champion(context, name, gate, context.model.main_metric, margin)
+
+
+def against_champion(context: GateContext, name: str, gate: Gate, metric: str, margin: float) -> GateResult:
+    """Non-inferiority of ``metric``; `not_applicable` without a champion, inconclusive where it cannot score these rows."""
+    holdout = context.holdout
+    required = f"{metric} at most {margin:g} worse than the champion's"
+    if context.champion is None:
+        return GateResult(name, "not_applicable", None, required, n=holdout.n, detail="There is no champion yet.")
+    if holdout.champion is None:
+        detail = f"Not compared: {holdout.champion_error}."
+        return GateResult(name, "inconclusive", None, required, n=holdout.n, n_effective=holdout.n_effective, detail=detail)
+    found = compare(context, metric, holdout.champion, margin, gate.confidence)
+    gain = found.improvement
+    status, why = decide(gain, at_least=-found.tolerated, min_n=gate.min_n or MIN_N)
+    return GateResult(
+        name,
+        status,
+        gain.value,
+        f"improvement over the champion in {metric} at least {-found.tolerated:.4g}",
+        gain.bounds,
+        gain.n,
+        gain.n_effective,
+        f"{metric} {found.candidate:.4g} against the champion's {found.reference:.4g}: improvement {gain.value:.4g}, "
+        f"interval {show(gain)}; {why}.",
+        {"metric": metric, "margin": margin, "champion": context.champion.digest, **found.data},
+    )

@@ -1,0 +1,115 @@
+"""A declared limit on how differently a classifier treats the groups of a sensitive column.
+
+The value is fairlearn's (https://fairlearn.org, `fairlearn.metrics`), worst case between groups; its interval comes from the same
+counts on resampled blocks. A row is selected from a probability of 0.5 on. Groups with fewer than `min_n` effective rows are left out,
+named, and keep the gate from passing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
+from mlops_assets.modeling.gates.limits import decide, requirement, show
+from mlops_assets.modeling.gates.result import MIN_N, MIN_SLICE_N, GateContext, GateResult, Status
+from mlops_assets.modeling.metrics import Statistic, pointwise_loss
+from mlops_assets.modeling.slices import slices_of
+from mlops_assets.spec.gates import Gate
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
+    """Pass, fail or inconclusive by the interval of the fairness metric; every group's n is shown."""
+    import numpy as np
+
+    assert gate.fairness is not None
+    assert gate.attribute is not None
+    holdout = context.holdout
+    required = requirement(gate, f"{gate.fairness} over {gate.attribute}")
+    if holdout.task != "binary_classification":
+        detail = f"{gate.fairness} is defined for binary classification, and this model does {holdout.task}."
+        return GateResult(name, "inconclusive", None, required, n=holdout.n, detail=detail)
+    groups: list[tuple[str, Array]] = []
+    left_out: list[tuple[str, Array]] = []
+    described: dict[str, dict[str, Any]] = {}
+    for value, inside in slices_of(holdout.rows.table, gate.attribute):
+        part = holdout.blocks.take(inside)
+        worth = effective_n(part, pointwise_loss(holdout.y[inside], holdout.prediction[inside], holdout.task))
+        described[value] = _describe(holdout.y[inside], holdout.prediction[inside] >= 0.5, worth)
+        (groups if worth >= (gate.min_n or MIN_SLICE_N) else left_out).append((value, inside))
+    counted = np.any([inside for _, inside in groups], axis=0) if groups else np.zeros(holdout.n, bool)
+    found = Interval(float("nan"), None, None, int(counted.sum()), 0.0)
+    if len(groups) > 1:
+        found = _measure(context, gate, counted, [inside[counted] for _, inside in groups])
+    status: Status
+    status, why = decide(found, at_least=gate.at_least, at_most=gate.at_most, min_n=MIN_N)
+    if len(groups) < 2:
+        status, why = "inconclusive", f"{len(groups)} group of {gate.attribute} has enough rows, and two are needed"
+    small = ", ".join(f"{value} (n {described[value]['n']})" for value, _ in left_out)
+    if small and status == "pass":
+        status = "inconclusive"
+    sizes = ", ".join(f"{value} {described[value]['n']}" for value, _ in groups)
+    return GateResult(
+        name,
+        status,
+        None if math.isnan(found.value) else found.value,
+        required,
+        found.bounds,
+        found.n,
+        found.n_effective,
+        f"{gate.fairness} over {gate.attribute}: {why}. Rows per group: {sizes or 'none'}."
+        + (f" Too few rows to judge: {small}." if small else ""),
+        {"attribute": gate.attribute, "interval": show(found), "groups": described, "left_out": [value for value, _ in left_out]},
+    )
+
+
+def group_statistic(metric: str, y: Array, selected: Array, groups: list[Array]) -> Statistic:
+    """A fairness metric as sums: per group rows, selected, positives, selected positives. Equals fairlearn's worst case."""
+    import numpy as np
+
+    columns = [np.column_stack([g, g & selected, g & (y == 1), g & selected & (y == 1)]) for g in groups]
+    kind = metric.rsplit("_", 1)[1]
+
+    def combine(sums: Array) -> Array:
+        n, chosen, positive, hit = np.moveaxis(sums.reshape(len(sums), -1, 4), 2, 0)
+        rates = {
+            "demographic_parity": [chosen / n],
+            "equal_opportunity": [hit / positive],
+            "equalized_odds": [hit / positive, (chosen - hit) / (n - positive)],
+        }[metric.removesuffix(f"_{kind}")]
+        gaps = [r.min(axis=1) / r.max(axis=1) if kind == "ratio" else r.max(axis=1) - r.min(axis=1) for r in rates]
+        worst: Array = np.min(gaps, axis=0) if kind == "ratio" else np.max(gaps, axis=0)
+        return worst
+
+    return Statistic(np.concatenate(columns, axis=1).astype(float), combine)
+
+
+def _measure(context: GateContext, gate: Gate, counted: Array, groups: list[Array]) -> Interval:
+    import numpy as np
+    from fairlearn import metrics as fairlearn
+
+    assert gate.fairness is not None
+    holdout = context.holdout
+    y, selected, blocks = holdout.y[counted], holdout.prediction[counted] >= 0.5, holdout.blocks.take(counted)
+    worth = effective_n(blocks, pointwise_loss(y, holdout.prediction[counted], holdout.task))
+    draws = draw({"value": group_statistic(gate.fairness, y, selected, groups)}, blocks, seed=context.seed)["value"]
+    found = interval(draws, blocks, worth, gate.confidence or CONFIDENCE)
+    codes = np.argmax(np.stack(groups), axis=0)
+    value = float(getattr(fairlearn, gate.fairness)(y, selected.astype(int), sensitive_features=codes))
+    return Interval(value, found.low, found.high, found.n, found.n_effective, found.confidence)
+
+
+def _describe(y: Array, selected: Array, worth: float) -> dict[str, Any]:
+    positive = y == 1
+    return {
+        "n": len(y),
+        "n_effective": round(worth, 1),
+        "selected": float(selected.mean()),
+        "true_positive_rate": float(selected[positive].mean()) if positive.any() else None,
+        "false_positive_rate": float(selected[~positive].mean()) if (~positive).any() else None,
+    }

@@ -1,0 +1,169 @@
+"""Refuses a holdout whose outcomes cannot judge a model.
+
+* one class only, or classes that training never saw; missing targets; a constant target in regression;
+* immature labels: final only after the model's as-of time;
+* outcomes that jumped between training and holdout: the change is real (its confidence interval excludes 0) and large. Large is
+  Cohen's h of 0.3 or more for the class that moves most (J. Cohen, Statistical Power Analysis, 1988, chapter 6; from 50 % to 65 %,
+  from 4 % to 12 %), one standard deviation of the training target in regression, or what `max_jump` says: a difference of
+  shares, or of standard deviations. Large and not shown to be real is inconclusive;
+* too few rows, or fewer than ten of a class: inconclusive.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.bootstrap import CONFIDENCE, choose_blocks, effective_n
+from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status, worst
+from mlops_assets.modeling.holdout import AS_OF, LABEL_END
+from mlops_assets.spec.gates import Gate
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mlops_assets.modeling.holdout import Rows
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+LARGE_H = 0.3
+LARGE_SD = 1.0
+MIN_PER_CLASS = 10
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Change of the outcome from training to holdout. ``size`` is in the unit of ``limit``; ``low, high`` bound ``holdout - train``."""
+
+    of: str
+    train: float
+    holdout: float
+    size: float
+    limit: float
+    unit: str
+    low: float
+    high: float
+
+    @property
+    def status(self) -> Status:
+        if self.size < self.limit:
+            return "pass"
+        return "fail" if self.low > 0 or self.high < 0 else "inconclusive"
+
+    @property
+    def text(self) -> str:
+        return f"{self.of} went from {self.train:.4g} to {self.holdout:.4g}, {self.unit} {self.size:.3g}"
+
+
+def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
+    """The worst of all checks decides; every one that did not pass is named."""
+    holdout = context.holdout
+    rows = holdout.rows
+    problems: list[tuple[Status, str]] = []
+    if rows.without_target or holdout.train.without_target:
+        problems.append(
+            ("fail", f"{rows.without_target} rows of the holdout and {holdout.train.without_target} of training have no target")
+        )
+    problems += _classes(context) + _maturity(context)
+    if holdout.n_effective < (needed := gate.min_n or MIN_N):
+        problems.append(("inconclusive", f"{holdout.n_effective:.0f} effective rows are fewer than {needed}"))
+    jump = _jump(context, gate) if holdout.n else None
+    if jump is not None and jump.status != "pass":
+        problems.append((jump.status, f"{jump.text} (limit {jump.limit:g})" + ("" if jump.status == "fail" else ", not shown to be real")))
+    status = worst(s for s, _ in problems) if problems else "pass"
+    return GateResult(
+        name,
+        status,
+        None if jump is None else jump.size,
+        "at least two classes" * bool(holdout.classes)
+        + "a target that varies" * (not holdout.classes)
+        + f", mature labels, and no jump of {jump.limit if jump else 0:g} or more ({jump.unit if jump else 'no rows'})",
+        None,
+        holdout.n,
+        holdout.n_effective,
+        "; ".join(text for _, text in problems).capitalize() + "." if problems else f"{jump.text if jump else ''}.".capitalize(),
+        {"problems": [{"status": s, "detail": text} for s, text in problems], "jump": None if jump is None else jump.__dict__},
+    )
+
+
+def _classes(context: GateContext) -> list[tuple[Status, str]]:
+    import numpy as np
+
+    holdout = context.holdout
+    y, target = holdout.y, context.bundle.target
+    if not holdout.n:
+        return [("inconclusive", "the holdout is empty")]
+    if not holdout.classes:
+        return [("fail", f"the target is {y[0]:g} in every row of the holdout")] if np.all(y == y[0]) else []
+    coded = target.encode(holdout.rows.targets)
+    unknown = sorted({str(value) for value in holdout.rows.targets[np.isnan(coded)]})
+    found: list[tuple[Status, str]] = []
+    if unknown:
+        found.append(("fail", f"the holdout has classes that training never saw: {', '.join(unknown[:5])}"))
+    counts = np.bincount(coded[~np.isnan(coded)].astype(int), minlength=len(holdout.classes))
+    there = counts > 0
+    if there.sum() < 2:
+        only = holdout.classes[int(np.argmax(counts))]
+        found.append(("fail", f"every row of the holdout has the class {only!r}"))
+    elif holdout.task == "binary_classification" and counts.min() < MIN_PER_CLASS:
+        rare = holdout.classes[int(np.argmin(counts))]
+        found.append(("inconclusive", f"only {counts.min()} rows of the holdout have the class {rare!r}; {MIN_PER_CLASS} are needed"))
+    return found
+
+
+def _maturity(context: GateContext) -> list[tuple[Status, str]]:
+    import pandas as pd
+
+    if context.as_of is None:
+        return []
+    late = 0
+    for rows in (context.holdout.train, context.holdout.rows):
+        if LABEL_END in rows.table:
+            ends = pd.to_datetime(rows.table[LABEL_END], utc=True)
+            late += int((ends > pd.Timestamp(context.as_of)).sum())
+    return [("fail", f"{late} labels become final only after {context.as_of.isoformat()}, when the model is as of")] if late else []
+
+
+def _jump(context: GateContext, gate: Gate) -> Jump:
+    holdout = context.holdout
+    if not holdout.classes:
+        return _jump_of_mean(context, gate)
+    codes: list[tuple[str, Any]] = [(f"the share of {label}", k) for k, label in enumerate(holdout.classes)]
+    codes = codes[1:] if holdout.task == "binary_classification" else codes
+    moved = [_jump_of_share(context, gate, text, code) for text, code in codes]
+    return max(moved, key=lambda jump: jump.size)
+
+
+def _jump_of_share(context: GateContext, gate: Gate, of: str, code: int) -> Jump:
+    holdout = context.holdout
+    parts = [_share(context, rows, (rows.y == code).astype(float)) for rows in (holdout.train, holdout.rows)]
+    (a, va), (b, vb) = parts
+    size, limit, unit = abs(2 * math.asin(math.sqrt(b)) - 2 * math.asin(math.sqrt(a))), LARGE_H, "Cohen's h"
+    if gate.max_jump is not None:
+        size, limit, unit = abs(b - a), gate.max_jump, "difference"
+    half = _half(va + vb, gate)
+    return Jump(of, a, b, size, limit, unit, b - a - half, b - a + half)
+
+
+def _jump_of_mean(context: GateContext, gate: Gate) -> Jump:
+    holdout = context.holdout
+    (a, va), (b, vb) = (_share(context, rows, rows.y) for rows in (holdout.train, holdout.rows))
+    sd = float(holdout.train.y.std()) or 1.0
+    half = _half(va + vb, gate)
+    limit = LARGE_SD if gate.max_jump is None else gate.max_jump
+    return Jump("the mean of the target", a, b, abs(b - a) / sd, limit, "training standard deviations", b - a - half, b - a + half)
+
+
+def _share(context: GateContext, rows: Rows, values: Array) -> tuple[float, float]:
+    """Mean of ``values`` and its variance, by effective rows."""
+    entity = [column for column in context.training_set.entity if column in rows.table]
+    as_of = rows.table.get(AS_OF)
+    blocks = choose_blocks(rows.table[entity] if entity else None, as_of, rows.n)
+    return float(values.mean()), float(values.var()) / max(effective_n(blocks, values), 1.0)
+
+
+def _half(variance: float, gate: Gate) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf((1 + (gate.confidence or CONFIDENCE)) / 2) * math.sqrt(variance)

@@ -1,0 +1,166 @@
+"""Refuses a model that may have seen what it is judged on.
+
+* a feature that alone almost decides the target: a score of 0.95 or more for classification, 0.98 for regression (see
+  :mod:`~mlops_assets.modeling.gates.single_feature`), or what the gate's `at_most` says. Named with its score. Where the rows are so few
+  that the score's lower bound is more than 0.05 below that limit, it is inconclusive;
+* a better score than chance after training on shuffled labels (:mod:`~mlops_assets.modeling.gates.shuffled_labels`);
+* the same entity at the same as-of time in training and holdout, or a shared group where `group_by` is declared;
+* a label window of a training row that reaches past the first as-of time of the holdout.
+
+Equal rows on both sides are counted and shown, not refused: two different cases may look alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status, worst
+from mlops_assets.modeling.holdout import AS_OF, LABEL_END
+from mlops_assets.spec.gates import Gate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LIMIT_CLASSES, LIMIT_NUMBER = 0.95, 0.98
+SLACK = 0.05
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: its status, what it found in words, and its numbers."""
+
+    status: Status
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
+    """The worst of all checks decides; every one that did not pass is named."""
+    holdout = context.holdout
+    limit = gate.at_most if gate.at_most is not None else LIMIT_CLASSES if holdout.classes else LIMIT_NUMBER
+    single, best = _single_features(context, limit, gate.min_n or MIN_N)
+    found = {
+        "single_feature": single,
+        "shuffled_labels": _shuffled(context),
+        "shared_rows": _shared_rows(context),
+        "label_windows": _label_windows(context),
+        "groups": _groups(context),
+    }
+    status = worst(finding.status for finding in found.values())
+    named = [finding.text for finding in found.values() if finding.status in ("fail", "inconclusive")]
+    return GateResult(
+        name,
+        status,
+        best,
+        f"no single feature scores {limit:g} or more, shuffled labels score no better than chance, training and holdout share nothing",
+        None,
+        holdout.n,
+        holdout.n_effective,
+        "; ".join(named) + "." if named else single.text + ".",
+        {**{key: {"status": f.status, "detail": f.text, **f.data} for key, f in found.items()}, "equal_rows": _equal_rows(context)},
+    )
+
+
+def _single_features(context: GateContext, limit: float, min_n: int) -> tuple[Finding, float | None]:
+    from mlops_assets.modeling.gates.single_feature import score_features
+
+    holdout = context.holdout
+    if not holdout.n:
+        return Finding("inconclusive", "the holdout is empty"), None
+    scores = [s for s in score_features(holdout, list(context.bundle.signature.features)) if math.isfinite(s.score)]
+    if not scores:
+        return Finding("inconclusive", "the holdout has one outcome only, so no feature can be scored"), None
+    data = {"limit": limit, "scores": [asdict(score) for score in scores[:SHOWN]]}
+    best = scores[0]
+    deciding = [s for s in scores if s.score >= limit]
+    sure = [s for s in deciding if s.low >= limit - SLACK]
+    if sure:
+        text = ", ".join(f"{s.name} ({s.score:.3f})" for s in sure)
+        return Finding("fail", f"almost decides the target alone: {text}", data), best.score
+    if deciding:
+        text = ", ".join(f"{s.name} ({s.score:.3f})" for s in deciding)
+        return Finding(
+            "inconclusive", f"may decide the target alone, but {holdout.n_effective:.0f} effective rows are too few to say: {text}", data
+        ), best.score
+    if holdout.n_effective < min_n:
+        return Finding("inconclusive", f"{holdout.n_effective:.0f} effective rows are fewer than {min_n}", data), best.score
+    return Finding("pass", f"the best single feature is {best.name} with {best.score:.3f}", data), best.score
+
+
+def _shuffled(context: GateContext) -> Finding:
+    from mlops_assets.errors import MlopsError
+    from mlops_assets.modeling.gates.shuffled_labels import score_shuffled
+
+    if not context.holdout.n:
+        return Finding("inconclusive", "the holdout is empty")
+    try:
+        shuffled = score_shuffled(context)
+    except MlopsError as error:
+        return Finding("inconclusive", f"training on shuffled labels failed: {error}")
+    text = f"trained on shuffled labels it scores {shuffled.metric} {shuffled.mean:.3f}, where chance is {shuffled.chance:g}"
+    return Finding("fail" if shuffled.leaks else "pass", text, asdict(shuffled))
+
+
+def _shared_rows(context: GateContext) -> Finding:
+    train, judged = context.holdout.train.table, context.holdout.rows.table
+    keys = [column for column in context.training_set.entity if column in judged]
+    if not keys:
+        return Finding("not_applicable", "the examples have no entity")
+    keys = [*keys, *([AS_OF] if AS_OF in judged and judged[AS_OF].notna().any() else [])]
+    shared = _shared(train, judged, keys)
+    if not shared:
+        return Finding("pass", "training and holdout share no entity at the same time", {"shared": 0})
+    return Finding(
+        "fail", f"{shared} of {len(judged)} holdout rows have the same {' and '.join(keys)} as a training row", {"shared": shared}
+    )
+
+
+def _groups(context: GateContext) -> Finding:
+    groups = list(context.model.training.group_by)
+    if not groups:
+        return Finding("not_applicable", "no group_by is declared")
+    train, judged = context.holdout.train.table, context.holdout.rows.table
+    if absent := [column for column in groups if column not in judged]:
+        return Finding("inconclusive", f"the training set does not carry the group column {absent[0]}")
+    shared = {column: n for column in groups if (n := _shared(train, judged, [column]))}
+    if not shared:
+        return Finding("pass", f"training and holdout share no value of {', '.join(groups)}")
+    text = ", ".join(f"{column} ({n} holdout rows)" for column, n in shared.items())
+    return Finding("fail", f"training and holdout share values of {text}", {"shared": shared})
+
+
+def _label_windows(context: GateContext) -> Finding:
+    import pandas as pd
+
+    train, judged = context.holdout.train.table, context.holdout.rows.table
+    if AS_OF not in judged or LABEL_END not in train or not judged[AS_OF].notna().any() or not train[LABEL_END].notna().any():
+        return Finding("not_applicable", "the examples are undated")
+    first = pd.to_datetime(judged[AS_OF], utc=True).min()
+    late = int((pd.to_datetime(train[LABEL_END], utc=True) > first).sum())
+    if not late:
+        return Finding("pass", "every training label was final before the holdout begins")
+    return Finding("fail", f"{late} training labels look past {first.isoformat()}, where the holdout begins", {"late": late})
+
+
+def _equal_rows(context: GateContext) -> int:
+    """Holdout rows whose features and target all equal those of a training row."""
+    from mlops_assets.modeling.holdout import TARGET
+
+    columns = [*context.bundle.signature.names, TARGET]
+    return _shared(context.holdout.train.table, context.holdout.rows.table, columns)
+
+
+def _shared(train: pd.DataFrame, judged: pd.DataFrame, columns: list[str]) -> int:
+    """How many rows of ``judged`` have a twin in ``train``, by hash of the columns."""
+    import numpy as np
+    import pandas as pd
+
+    def hashed(table: pd.DataFrame) -> Any:
+        part = table[columns]
+        plain = part.astype({c: object for c in columns if isinstance(part[c].dtype, pd.CategoricalDtype)})
+        return pd.util.hash_pandas_object(plain.astype({c: str for c in columns if plain[c].dtype == object}), index=False).to_numpy()
+
+    return int(np.isin(hashed(judged), hashed(train)).sum()) if len(train) and len(judged) else 0

@@ -1,0 +1,143 @@
+"""A declared threshold on a metric: overall, for every slice of a column, or against the champion or the naive model.
+
+By its confidence interval (95 % unless the gate declares a `confidence`): pass when all of it meets the threshold, fail when all of it
+misses, inconclusive when it straddles. With `slice` every value of the column must meet it; the worst status decides,
+and a slice with too few rows is inconclusive and named. That all slices pass wrongly is no more likely than that one does
+(R. Berger, Technometrics 24 (1982), intersection-union test).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
+from mlops_assets.modeling.gates.champion import against_champion
+from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare
+from mlops_assets.modeling.gates.limits import decide, requirement, show
+from mlops_assets.modeling.gates.result import MIN_N, MIN_SLICE_N, GateContext, GateResult, Status, worst
+from mlops_assets.modeling.metrics import metric_of, pointwise_loss
+from mlops_assets.spec.gates import Gate
+
+
+def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
+    """Judge one declared metric gate in whichever form it has."""
+    assert gate.metric is not None
+    if gate.slice is not None:
+        return _by_slice(context, name, gate, gate.metric, gate.slice)
+    parts = []
+    if gate.versus == "champion":
+        margin = DEFAULT_MARGIN if gate.margin is None else gate.margin
+        parts.append(against_champion(context, name, gate, gate.metric, margin))
+    if gate.versus == "naive":
+        parts.append(_against_naive(context, name, gate, gate.metric))
+    if gate.at_least is not None or gate.at_most is not None:
+        parts.append(_threshold(context, name, gate, gate.metric))
+    if len(parts) == 1:
+        return parts[0]
+    deciding = next(part for part in parts if part.status == worst(p.status for p in parts))
+    both = {
+        "required": "; ".join(part.required for part in parts),
+        "detail": " ".join(part.detail for part in parts),
+        "data": {**deciding.data, "parts": [part.to_json() for part in parts]},
+    }
+    return GateResult(**{**{f: getattr(deciding, f) for f in GateResult.__dataclass_fields__}, **both})
+
+
+def _threshold(context: GateContext, name: str, gate: Gate, metric: str) -> GateResult:
+    import numpy as np
+
+    holdout = context.holdout
+    found = _measure(context, gate, metric, np.ones(holdout.n, bool))
+    status, why = decide(found, at_least=gate.at_least, at_most=gate.at_most, min_n=gate.min_n or MIN_N)
+    return GateResult(
+        name,
+        status,
+        None if math.isnan(found.value) else found.value,
+        requirement(gate, metric) + _at(gate),
+        found.bounds,
+        found.n,
+        found.n_effective,
+        f"{metric}: {why}.",
+        {"metric": metric, "confidence": found.confidence},
+    )
+
+
+def _against_naive(context: GateContext, name: str, gate: Gate, metric: str) -> GateResult:
+    holdout = context.holdout
+    found = compare(context, metric, holdout.naive, gate.margin or 0.0, gate.confidence)
+    gain = found.improvement
+    status, why = decide(gain, at_least=-found.tolerated, min_n=gate.min_n or MIN_N)
+    return GateResult(
+        name,
+        status,
+        gain.value,
+        f"improvement over the naive model in {metric} at least {-found.tolerated:.4g}" + _at(gate),
+        gain.bounds,
+        gain.n,
+        gain.n_effective,
+        f"{metric} {found.candidate:.4g} against {found.reference:.4g} of {holdout.naive_method}: improvement {show(gain)}; {why}.",
+        {"metric": metric, **found.data},
+    )
+
+
+def _by_slice(context: GateContext, name: str, gate: Gate, metric: str, column: str) -> GateResult:
+    from mlops_assets.modeling.slices import slices_of
+
+    holdout = context.holdout
+    required = requirement(gate, metric) + f" for every value of {column}" + _at(gate)
+    if gate.versus is not None:
+        detail = f"A gate by slice compares with at_least or at_most, not with the {gate.versus}."
+        return GateResult(name, "inconclusive", None, required, n=holdout.n, detail=detail)
+    values: dict[str, tuple[Interval, Status]] = {}
+    for value, inside in slices_of(holdout.rows.table, column):
+        found = _measure(context, gate, metric, inside)
+        values[value] = found, decide(found, at_least=gate.at_least, at_most=gate.at_most, min_n=gate.min_n or MIN_SLICE_N)[0]
+    status = worst(status for _, status in values.values())
+    not_passed = {value: found for value, (found, slice_status) in values.items() if slice_status == status}
+    shown = _furthest(not_passed, gate) if not_passed else None
+    named = ", ".join(f"{value} ({found.value:.4g}, {show(found)}, n {found.n})" for value, found in not_passed.items())
+    data: dict[str, Any] = {v: {**found.to_json(), "status": slice_status} for v, (found, slice_status) in values.items()}
+    return GateResult(
+        name,
+        status,
+        None if shown is None or math.isnan(shown.value) else shown.value,
+        required,
+        None if shown is None else shown.bounds,
+        holdout.n if shown is None else shown.n,
+        holdout.n_effective if shown is None else shown.n_effective,
+        f"{status.capitalize()} for {column}: {named}." if named else f"{column} has no values.",
+        {"metric": metric, "slices": data},
+    )
+
+
+def _measure(context: GateContext, gate: Gate, metric_name: str, inside: Any) -> Interval:
+    """The metric of a subset of the holdout. ``bias`` is judged by its size, unless `at_least` asks for its sign."""
+    import numpy as np
+
+    holdout = context.holdout
+    metric = metric_of(metric_name, holdout.task)
+    y, prediction, blocks = holdout.y[inside], holdout.prediction[inside], holdout.blocks.take(inside)
+    worth = effective_n(blocks, pointwise_loss(y, prediction, holdout.task))
+    draws = draw({"metric": metric.prepare(y, prediction)}, blocks, seed=context.seed)["metric"]
+    found = interval(draws, blocks, worth, gate.confidence or CONFIDENCE)
+    if metric_name == "bias" and gate.at_least is None and found.bounds is not None:
+        low, high = found.bounds
+        nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+        return Interval(abs(draws.value), nearest, float(np.max(np.abs([low, high]))), found.n, worth, found.confidence)
+    return found
+
+
+def _furthest(values: dict[str, Interval], gate: Gate) -> Interval:
+    """The slice that is furthest from the requirement; one without a value comes first."""
+
+    def distance(found: Interval) -> float:
+        if math.isnan(found.value):
+            return -math.inf
+        return found.value if gate.at_least is not None else -found.value
+
+    return min(values.values(), key=distance)
+
+
+def _at(gate: Gate) -> str:
+    return "" if gate.confidence is None else f", at confidence {gate.confidence:g}"

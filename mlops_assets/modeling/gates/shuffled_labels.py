@@ -1,0 +1,123 @@
+"""The score of a model that learned from shuffled labels. Nothing is left to learn then, so a score better than chance means that
+holdout outcomes reach the model by another way.
+
+One shuffle says little: the noise that it fits may lean along the true signal or against it. So the training is repeated with several
+shuffles, whose scores lie symmetrically around chance if nothing leaks, and their mean is judged by Student's t.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.gates.result import GateContext
+from mlops_assets.modeling.holdout import TARGET, predict
+
+if TYPE_CHECKING:
+    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.spec.model import Model
+
+SHUFFLES = 5
+MAX_ROWS = 5000
+MAX_TREES = 30
+FLOOR = 0.05
+"""A mean score less than this above chance is taken as chance, however sure."""
+CONFIDENCE = 0.99
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """Scores of the shuffles and the lower bound of their mean; ``chance`` is what no information scores."""
+
+    metric: str
+    scores: list[float]
+    mean: float
+    low: float
+    chance: float
+
+    @property
+    def leaks(self) -> bool:
+        return self.low > self.chance and self.mean > self.chance + FLOOR
+
+
+def score_shuffled(context: GateContext) -> Shuffled:
+    """Train :data:`SHUFFLES` times on at most :data:`MAX_ROWS` training rows with shuffled targets, and score the holdout.
+
+    AUC for classification (chance 0.5), correlation of prediction and outcome for regression (chance 0).
+
+    Raises:
+        ModelingError: when the model cannot be trained on these rows.
+    """
+    import numpy as np
+    from scipy import stats
+
+    holdout = context.holdout
+    random = context.random()
+    retrain = context.retrain or _own_training(context)
+    scores = []
+    with tempfile.TemporaryDirectory() as folder:
+        for shuffle in range(SHUFFLES):
+            trained = retrain(_shuffle(context.training_set, random), Path(folder) / str(shuffle))
+            scores.append(_score(holdout.task, holdout.y, predict(trained, holdout.rows.table)))
+    values = np.array(scores)
+    spread = float(values.std(ddof=1)) / math.sqrt(SHUFFLES)
+    mean = float(values.mean())
+    low = mean - float(stats.t.ppf(CONFIDENCE, SHUFFLES - 1)) * spread
+    classified = bool(holdout.classes)
+    return Shuffled("roc_auc" if classified else "correlation", scores, mean, low, 0.5 if classified else 0.0)
+
+
+def _shuffle(training_set: TrainingSet, random: Any) -> TrainingSet:
+    """The same training set with at most :data:`MAX_ROWS` training rows and their targets permuted."""
+    import numpy as np
+    import pyarrow as pa
+
+    table = training_set.table
+    side = np.asarray(table.column("__split").to_pylist())
+    train = np.flatnonzero(side == "train")
+    if len(train) > MAX_ROWS:
+        train = np.sort(random.choice(train, MAX_ROWS, replace=False))
+    kept = table.take(np.concatenate([train, np.flatnonzero(side == "holdout")]))
+    place = kept.schema.get_field_index(TARGET)
+    order = np.concatenate([random.permutation(len(train)), np.arange(len(train), kept.num_rows)])
+    targets = kept.column(place).take(pa.array(order))
+    return replace(training_set, table=kept.set_column(place, kept.schema.field(place), targets))
+
+
+def _own_training(context: GateContext) -> Any:
+    """The model's own training without its search, and with few trees."""
+    from mlops_assets.modeling.training import train
+
+    model = _plain(context.model)
+
+    def retrain(training_set: TrainingSet, folder: Path) -> Any:
+        return train(model, training_set, folder, context.bundle.provenance, definitions=context.folder, threads=1).bundle
+
+    return retrain
+
+
+def _plain(model: Model) -> Model:
+    training = model.training
+    estimator = training.estimator
+    if estimator.lightgbm is not None:
+        trees = estimator.lightgbm.get("num_boost_round", MAX_TREES)
+        fewer = {**estimator.lightgbm, "num_boost_round": min(MAX_TREES, trees) if isinstance(trees, int) else MAX_TREES}
+        fewer.pop("early_stopping_rounds", None)
+        estimator = estimator.model_copy(update={"lightgbm": fewer})
+    return model.model_copy(update={"training": training.model_copy(update={"tune": None, "estimator": estimator})})
+
+
+def _score(task: str, y: Any, prediction: Any) -> float:
+    import numpy as np
+
+    from mlops_assets.modeling.metrics import metric_of
+
+    if task in ("binary_classification", "multiclass_classification"):
+        value = metric_of("roc_auc" if task == "binary_classification" else "roc_auc_ovr", task).compute(y, prediction)
+        return 0.5 if math.isnan(value) else value
+    if np.std(prediction) == 0 or np.std(y) == 0:
+        return 0.0
+    return float(np.corrcoef(y, prediction)[0, 1])
