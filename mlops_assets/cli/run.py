@@ -1,0 +1,60 @@
+"""`mlops run`: data to candidate in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add `mlops run`."""
+    app.command("run")(run)
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Date inside the partition; default: the newest complete one.")] = None,
+    summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary to this file.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write the gates as JUnit XML to this file.")] = None,
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Take a model from data to candidate in one process, recorded in the Dagster instance.
+
+    Data sets and features that are missing are materialized first. Exit code 0: a candidate is registered;
+    1: a gate is red or a step failed; 2: bad use.
+    """
+    from mlops_assets.cli.progress import Progress
+    from mlops_assets.cli.report import as_junit, as_markdown, as_text
+    from mlops_assets.components.workspace import open_workspace
+
+    workspace = open_workspace(project)
+    moment = parse_moment(as_of, "--as-of") if as_of else None
+    with Progress() as progress:
+        report = run_model(workspace, name, moment, progress)
+    if summary is not None:
+        summary.write_text(as_markdown(report), encoding="utf-8")
+    if junit is not None:
+        junit.write_text(as_junit(report), encoding="utf-8")
+    if json:
+        print_json(report)
+    else:
+        typer.echo(as_text(report))
+    if report["version"] is None:
+        raise typer.Exit(1)
+
+
+def run_model(workspace, name, moment, progress):  # type: ignore[no-untyped-def]
+    """Run model ``name`` at ``moment`` and return its report (see :func:`mlops_assets.cli.report.build_report`)."""
+    from mlops_assets.cli.report import build_report
+    from mlops_assets.components.runner import Runner, model_key
+
+    key = model_key(workspace, name, moment)
+    runner = Runner(workspace, progress.step)
+    runner.prepare(name, key)
+    step = runner.materialize([f"{name}/{stage}" for stage in ("training_set", "model", "evaluation", "candidate")], key)
+    return build_report(workspace, name, key, step.dagster_run_id, step.failure)

@@ -1,0 +1,83 @@
+"""What the three component types share: the language is their schema, and building definitions only wires the plan."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import dagster as dg
+from pydantic import BaseModel
+
+from mlops_assets.components.graph import MLFLOW_KINDS, SINGLE_RUN_KINDS, asset_spec, check_specs
+from mlops_assets.components.workspace import Workspace, open_workspace
+from mlops_assets.errors import MlopsError
+
+if TYPE_CHECKING:
+    from mlops_assets.components.emit import Emitted
+    from mlops_assets.plan import PlannedAsset
+
+Body = Callable[[dg.AssetExecutionContext, Workspace, str], Iterator["Emitted"]]
+WORKSPACE, MLFLOW = "workspace", "mlflow"
+
+
+class DeclaredComponent(dg.Component):
+    """One declaration of a `defs.yaml` as Dagster assets.
+
+    Subclasses override :meth:`get_asset_spec` to change how an asset is shown, and :meth:`execute` to change what it
+    does; `build_defs` only wires.
+    """
+
+    spec_class: ClassVar[type[BaseModel]]
+    bodies: ClassVar[dict[str, Body]]
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """The language model that `dg check yaml` validates against."""
+        return cls.spec_class
+
+    @classmethod
+    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> DeclaredComponent:
+        """Take the declaration's name; the project's catalogue holds the declaration itself, checked across files."""
+        return cls(attributes.name)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Assets and checks of this declaration."""
+        workspace = open_workspace(Path(context.project_root))
+        planned = workspace.plan.declared_by(self.name)
+        return dg.Definitions(assets=[self._assets_def(asset) for asset in planned])
+
+    def get_asset_spec(self, planned: PlannedAsset) -> dg.AssetSpec:
+        """How Dagster shows ``planned``: key, dependencies, partitions, group, kinds, owners, tags, automation."""
+        return asset_spec(planned)
+
+    def execute(self, context: dg.AssetExecutionContext, planned: PlannedAsset) -> Iterator[Emitted]:
+        """Materialize ``planned`` for the partitions of this run."""
+        return self.bodies[planned.kind](context, getattr(context.resources, WORKSPACE), self.name)
+
+    def _assets_def(self, planned: PlannedAsset) -> dg.AssetsDefinition:
+        @dg.multi_asset(
+            name="__".join(planned.parts),
+            specs=[self.get_asset_spec(planned)],
+            check_specs=check_specs(planned),
+            required_resource_keys={WORKSPACE, *((MLFLOW,) if planned.kind in MLFLOW_KINDS else ())},
+            backfill_policy=dg.BackfillPolicy.single_run() if planned.kind in SINGLE_RUN_KINDS else dg.BackfillPolicy.multi_run(1),
+            retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS),
+            pool=planned.pool,
+        )
+        def body(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+            yield from _clear_failures(functools.partial(self.execute, context, planned))
+
+        return body
+
+
+def _clear_failures(execute: Callable[[], Iterator[Emitted]]) -> Iterator[Emitted]:
+    """Bad input fails the step with its own words and is not tried again; anything else keeps its traceback and retries."""
+    try:
+        yield from execute()
+    except MlopsError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error

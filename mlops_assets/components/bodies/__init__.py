@@ -1,0 +1,1 @@
+"""What each kind of asset does when it is materialized: a few lines that call the rooms."""

@@ -1,0 +1,95 @@
+"""Materialize an evaluation: score the holdout, compare with the champion, judge every gate, record the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from mlops_assets.components.decisions import champion_bundle, record
+from mlops_assets.components.emit import Check, Emitted, Stored, emit, partition_keys
+from mlops_assets.components.lifecycle import EVALUATIONS, VERDICTS, bundle_of, digests_of, outdated
+from mlops_assets.components.metadata import picture, table
+from mlops_assets.components.pointers import point, require
+from mlops_assets.errors import MlopsError
+
+if TYPE_CHECKING:
+    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.modeling.verdict import Verdict
+
+PASSING = ("pass", "not_applicable", "off")
+
+
+def materialize_evaluation(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
+    """Judge the model of each partition of this run on its own holdout."""
+    stored, checks = [], []
+    for key in partition_keys(context):
+        item, verdict = _judge(context, workspace, name, key)
+        stored.append(item)
+        checks = list(_checks(verdict))
+    yield from emit(dg.AssetKey([name, "evaluation"]), stored, checks)
+
+
+def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str | None) -> tuple[Stored, Verdict]:
+    from mlops_assets.data.training_set import load_training_set
+    from mlops_assets.modeling.evaluation import evaluate
+    from mlops_assets.modeling.figures import draw
+    from mlops_assets.modeling.gates import GateContext, judge_all
+    from mlops_assets.modeling.verdict import Verdict
+
+    model, store, folder = workspace.catalogue.models[name], workspace.store, workspace.catalogue.folder(name)
+    trained = require(workspace, name, "model", key)
+    changed = outdated(workspace, name, key, trained)
+    if changed:
+        raise MlopsError(
+            f"{name}/model{f' at {key}' if key else ''} is out of date; what changed since it was trained: {', '.join(changed)}.",
+            do=f"Materialize {name}/training_set and {name}/model again.",
+        )
+    training_set = load_training_set(store.manifest(f"{name}/training_set", key, trained["training_set"]), store)
+    bundle, champion = bundle_of(workspace, trained), champion_bundle(workspace, name, key)
+    with workspace.registry.step_run(context.run_id, f"{name}/evaluation", key, context.retry_number, model=name) as run:
+        evaluation = evaluate(model, bundle, training_set, champion=champion)
+        gates = judge_all(GateContext(model, bundle, training_set, evaluation, champion=champion, folder=folder))
+        verdict = Verdict.of(
+            model=name,
+            as_of=key,
+            gates=gates,
+            digests=digests_of(trained),
+            environment=workspace.settings.environment,
+            champion=champion.digest if champion else None,
+        )
+        figures = draw(evaluation, gates)
+        body = evaluation.to_json()
+        run.log_evaluation(body, verdict.to_json(), figures)
+    record(workspace, name, verdict, context.run_id)
+    pointer = {
+        "verdict": store.put_record(VERDICTS, verdict.to_json()),
+        "evaluation": store.put_record(EVALUATIONS, body),
+        "bundle": trained["bundle"],
+        "mlflow_run_id": run.run_id,
+        "dagster_run_id": context.run_id,
+    }
+    point(workspace, name, "evaluation", key, pointer)
+    metadata: dict[str, Any] = {"verdict": verdict.status, "verdict_id": verdict.id}
+    for metric, found in body["metrics"].items():
+        if found["value"] is not None:
+            metadata[metric] = float(found["value"])
+            if found.get("interval"):
+                metadata[f"{metric}_low"], metadata[f"{metric}_high"] = (float(v) for v in found["interval"])
+    metadata["gates"] = table([_gate_row(gate) for gate in verdict.to_json()["gates"]])
+    metadata.update({title: picture(png, title) for title, png in figures.items()})
+    metadata["MLflow run"] = dg.MetadataValue.url(run.url)
+    return Stored(key, verdict.id, metadata), verdict
+
+
+def _gate_row(gate: dict[str, Any]) -> dict[str, Any]:
+    return {column: gate.get(column) for column in ("name", "status", "observed", "required", "interval", "n", "detail")}
+
+
+def _checks(verdict: Verdict) -> Iterator[Check]:
+    for gate in verdict.to_json()["gates"]:
+        shown = {column: value for column, value in _gate_row(gate).items() if value is not None and column != "interval"}
+        if gate.get("interval"):
+            shown["interval"] = " … ".join(f"{v:.6g}" for v in gate["interval"])
+        yield Check(gate["name"], gate["status"] in PASSING, shown, description=f"{gate['status']}: {gate['detail'] or gate['required']}")

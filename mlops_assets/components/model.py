@@ -1,0 +1,22 @@
+"""`mlops_assets.Model`: one supervised model and its whole life."""
+
+from __future__ import annotations
+
+from mlops_assets import spec
+from mlops_assets.components.base import DeclaredComponent
+from mlops_assets.components.bodies.candidate import materialize_candidate
+from mlops_assets.components.bodies.evaluation import materialize_evaluation
+from mlops_assets.components.bodies.model import materialize_model
+from mlops_assets.components.bodies.training_set import materialize_training_set
+
+
+class Model(DeclaredComponent):
+    """A supervised model: what it learns from, what it must show, how it goes live and how it is watched."""
+
+    spec_class = spec.Model
+    bodies = {  # noqa: RUF012
+        "training_set": materialize_training_set,
+        "model": materialize_model,
+        "evaluation": materialize_evaluation,
+        "candidate": materialize_candidate,
+    }

@@ -1,0 +1,156 @@
+"""Materialize a model and all that it reads in this process, recorded in the project's Dagster instance.
+
+Data sets and features go first, one run per asset over each missing range; then the model's own assets in one run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import groupby
+
+import dagster as dg
+
+from mlops_assets.components.needs import Need, needs_of
+from mlops_assets.components.workspace import Workspace
+from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.spec.calendar import Calendar
+from mlops_assets.spec.windows import model_partitions
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class RunError(MlopsError):
+    """A request that cannot be run, or a run that failed before there was a verdict."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Dagster run: ``asset`` names what it materializes, ``partitions`` how many partitions of it."""
+
+    asset: str
+    partitions: int
+    dagster_run_id: str
+    success: bool
+    failure: str | None = None
+
+
+def model_key(workspace: Workspace, name: str, as_of: date | datetime | None) -> str | None:
+    """Partition of model ``name`` that contains ``as_of``; without it the newest complete one; None for an undated model.
+
+    Raises:
+        RunError: for an unknown model, a date outside its data, or a partition that has not ended yet.
+    """
+    model = workspace.catalogue.models.get(name)
+    if model is None:
+        guess = nearest(name, workspace.catalogue.models)
+        raise RunError(
+            f"there is no model {name!r}.",
+            valid=sorted(workspace.catalogue.models),
+            do=f"Did you mean {guess!r}?" if guess else None,
+        )
+    partitions = model_partitions(model, workspace.catalogue)
+    if partitions is None:
+        if as_of is not None:
+            raise RunError(f"{name} is undated: its data has no partitions, so --as-of does not apply.", do="Leave --as-of out.")
+        return None
+    calendar, now = partitions.calendar, datetime.now(UTC)
+    newest = calendar.newest_complete(now)
+    if partitions.end is not None:
+        last = calendar.shift(calendar.key_of(partitions.end), -1)
+        newest = last if newest is None else min(newest, last, key=calendar.start_of)
+    if newest is None:
+        raise RunError(f"{name} has no complete partition yet; its calendar begins on {partitions.start}.")
+    if as_of is None:
+        return newest
+    key = calendar.key_of(as_of)
+    if not calendar.contains(key) or calendar.start_of(key) > calendar.start_of(newest):
+        raise RunError(
+            f"{as_of} lies in partition {key}, which is not a complete partition of {name}.",
+            valid=[f"{calendar.first_key} to {newest}"],
+        )
+    return key
+
+
+class Runner:
+    """Runs assets of one project. ``on_step`` is told of each step before it begins: asset, first and last key, count."""
+
+    def __init__(self, workspace: Workspace, on_step: Callable[[str, str | None, str | None, int], None] | None = None) -> None:
+        from mlops_assets.components.location import build_definitions
+
+        self.workspace = workspace
+        self.on_step = on_step or (lambda *_: None)
+        os.environ["DAGSTER_HOME"] = str(workspace.settings.dagster_home)
+        workspace.settings.dagster_home.mkdir(parents=True, exist_ok=True)
+        self.instance = dg.DagsterInstance.get()
+        self.job = build_definitions(workspace).resolve_implicit_global_asset_job_def()
+        self.steps: list[Step] = []
+
+    def prepare(self, name: str, key: str | None) -> None:
+        """Materialize every data set and feature partition that model ``name`` reads at ``key`` and that is missing or stale.
+
+        Raises:
+            RunError: when one of them fails.
+        """
+        for need in needs_of(self.workspace, name, key):
+            if need.calendar is None:
+                self._materialize([need.asset], None, None, 1)
+                continue
+            for first, last, count in _ranges(need.calendar, need.keys):
+                self._materialize([need.asset], first, last, count)
+
+    def materialize(self, assets: Sequence[str], key: str | None) -> Step:
+        """Materialize ``assets`` at ``key`` in one run; a failed step does not raise here."""
+        self.on_step(assets[-1], key, key, 1)
+        return self._run(assets, key, key, 1)
+
+    def _materialize(self, assets: Sequence[str], first: str | None, last: str | None, count: int) -> None:
+        self.on_step(assets[-1], first, last, count)
+        step = self._run(assets, first, last, count)
+        if not step.success:
+            raise RunError(f"{assets[-1]} failed: {step.failure}")
+
+    def _run(self, assets: Sequence[str], first: str | None, last: str | None, count: int) -> Step:
+        single = first is not None and first == last
+        tags = {} if single or first is None else {RANGE_START_TAG: first, RANGE_END_TAG: str(last)}
+        result = self.job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],
+            partition_key=first if single else None,
+            tags={**tags, "mlops/command": "run"},
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+        step = Step(assets[-1], count, result.run_id, result.success, _failure(result))
+        self.steps.append(step)
+        return step
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str | None:
+    for event in result.filter_events(lambda e: e.is_step_failure):
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return str(data.user_failure_data.description)
+        error = data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return error.message.strip()
+    return None if result.success else "the run failed before any step began"
+
+
+def _ranges(calendar: Calendar, keys: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Contiguous ranges of ``keys``: first, last and count."""
+    ordinals = sorted(calendar.distance(calendar.first_key, key) for key in set(keys))
+    ranges = []
+    for _, group in groupby(enumerate(ordinals), lambda pair: pair[1] - pair[0]):
+        members = [ordinal for _, ordinal in group]
+        ranges.append((calendar.shift(calendar.first_key, members[0]), calendar.shift(calendar.first_key, members[-1]), len(members)))
+    return ranges
+
+
+__all__ = ["Need", "RunError", "Runner", "Step", "model_key"]

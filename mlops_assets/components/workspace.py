@@ -1,0 +1,108 @@
+"""What asset bodies and commands share: settings, catalogue, plan and the stores of one project, each opened on first use."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_assets.errors import MlopsError
+from mlops_assets.plan import Plan, compile_plan
+from mlops_assets.settings import Settings, load_settings
+from mlops_assets.spec.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from mlops_assets.data.sources import SourceContext
+    from mlops_assets.data.store import Store
+    from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger import Ledger
+    from mlops_assets.registry import Registry
+
+
+class DefinitionsError(MlopsError):
+    """The definitions have problems; the text lists every one with its file and line."""
+
+    exit_code = 1
+
+
+class Workspace:
+    """One project at work."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Everything that the project declares.
+
+        Raises:
+            DefinitionsError: when any definition has an error.
+        """
+        from mlops_assets.spec.check import check_catalogue
+        from mlops_assets.spec.loading import load_catalogue
+        from mlops_assets.spec.problems import errors
+
+        catalogue, problems = load_catalogue(self.settings.project)
+        found = errors([*problems, *check_catalogue(catalogue)])
+        if found:
+            raise DefinitionsError("\n".join([f"{len(found)} problem(s) in the definitions:", *map(str, found)]))
+        return catalogue
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the catalogue compiles to."""
+        return compile_plan(self.catalogue)
+
+    @cached_property
+    def store(self) -> Store:
+        """The versioned store."""
+        from mlops_assets.data.store import open_store
+
+        return open_store(self.settings.store_url)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow tracking and registry."""
+        from mlops_assets.registry import open_registry
+
+        return open_registry(self.settings.mlflow_tracking_uri, self.settings.mlflow_artifacts, ui=self.settings.mlflow_ui)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The append-only log of decisions."""
+        from mlops_assets.ledger import open_ledger
+
+        return open_ledger(self.settings.ledger_url, environment=self.settings.environment, checkpoints=self.settings.checkpoints)
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts in this process: the principal whose key is in `MLOPS_KEY`, else the user of this machine."""
+        from mlops_assets.governance.principals import authenticate, os_user
+
+        presented = os.environ.get("MLOPS_KEY")
+        return authenticate(self.ledger.fold().keys, presented, self.ledger.now()) if presented else os_user()
+
+    @cached_property
+    def scratch(self) -> str:
+        """A folder of this process that is gone when the process ends."""
+        self._scratch = tempfile.TemporaryDirectory(prefix="mlops-", ignore_cleanup_errors=True)
+        return self._scratch.name
+
+    def source_context(self, dataset: str) -> SourceContext:
+        """What reading the source of ``dataset`` needs to know of the project."""
+        from mlops_assets.data.sources import SourceContext
+
+        return SourceContext(
+            project=self.settings.project,
+            folder=self.catalogue.folder(dataset),
+            cache=self.settings.cache,
+            mirror=self.settings.mirror,
+        )
+
+
+@lru_cache(maxsize=8)
+def open_workspace(project: Path | None = None) -> Workspace:
+    """The workspace of a project; the same object for the same project within a process."""
+    return Workspace(load_settings(project))
