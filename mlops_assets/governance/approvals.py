@@ -63,7 +63,7 @@ def may_approve(version: Version, person: str, now: datetime) -> str | None:
         return "nobody has asked for its approval"
     if expired(request, now):
         return f"the request for approval expired at {request.expires}"
-    if person == request.by:
+    if request.by in (person, f"os:{person}"):
         return f"{person} asked for it, and nobody approves their own request"
     if any(approval.by == person for approval in version.approvals):
         return f"{person} has approved it already, and approvals are from distinct people"

@@ -2,6 +2,9 @@
 
 Every verb raises :class:`Refused` with the reason and with what would make it possible. The check itself runs under the ledger's lock, on
 the state at that moment, so of two who act at once one wins and the other is told.
+
+``needed`` is how many approvals the environment asks for. Above zero, who decides must be proven by a key: an approver to approve,
+reject and waive; an operator for the rest, as soon as one exists.
 """
 
 from __future__ import annotations
@@ -25,9 +28,9 @@ def _actor(actor: Actor | str) -> Actor:
     return actor if isinstance(actor, Actor) else Actor(actor)
 
 
-def _body(run: str | None, **fields: Any) -> dict[str, Any]:
-    """A body without the fields that have no value."""
-    return {name: value for name, value in {**fields, "run": run}.items() if value is not None}
+def _body(who: Actor, run: str | None, **fields: Any) -> dict[str, Any]:
+    """A body without the fields that have no value, with the key that proves who acts."""
+    return {name: value for name, value in {**fields, "run": run, "key": who.key}.items() if value is not None}
 
 
 def _version(state: DeploymentState, version: int | None, *states: str) -> Version:
@@ -65,11 +68,13 @@ def record_verdict(
     ``gates`` are mappings with ``name`` and ``status``, and ``observed``, ``required`` and ``n`` where there are; other keys are left out.
     """
     environment = environment or ledger.environment
+    who = _actor(actor)
     state = ledger.state(model, environment)
     if state.newest_verdict.get(str(digests["bundle"])) == id:
         sequence = state.verdicts[id].sequence
         return next(iter(ledger.events(model, environment=environment, after=sequence - 1)))
     body = _body(
+        who,
         run,
         id=id,
         status=status,
@@ -79,7 +84,7 @@ def record_verdict(
         sample=sample,
         as_of=as_of,
     )
-    return ledger.append("verdict", model, _actor(actor).name, body, environment=environment)
+    return ledger.append("verdict", model, who.name, body, environment=environment)
 
 
 def gate_summary(gate: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,11 +108,12 @@ def register(
 ) -> Event:
     """Make a judged bundle a version; it is a candidate then. The same bundle under the same number is not recorded twice."""
     environment = environment or ledger.environment
+    who = _actor(actor)
     known = ledger.state(model, environment).versions.get(version)
     if known is not None and known.digests["bundle"] == digests["bundle"]:
         return next(iter(ledger.events(model, environment=environment, version=version, kinds=["registered"])))
-    body = _body(run, digests=dict(digests), verdict=verdict, sample=sample, as_of=as_of, mlflow_run=mlflow_run)
-    return ledger.append("registered", model, _actor(actor).name, body, environment=environment, version=version)
+    body = _body(who, run, digests=dict(digests), verdict=verdict, sample=sample, as_of=as_of, mlflow_run=mlflow_run)
+    return ledger.append("registered", model, who.name, body, environment=environment, version=version)
 
 
 def request_approval(
@@ -124,10 +130,11 @@ def request_approval(
 ) -> Event:
     """Ask for ``needed`` approvals of exactly what ``version`` is now; the request stands for ``valid_for``."""
     environment = environment or ledger.environment
+    who = _actor(actor)
     target = _version(ledger.state(model, environment), version, "candidate", "approved")
     expires = written_time(ledger.now() + valid_for)
-    body = _body(run, verdict=target.verdict, digests=dict(target.digests), needed=needed, expires=expires, comment=comment)
-    return ledger.append("approval_requested", model, _actor(actor).name, body, environment=environment, version=target.number)
+    body = _body(who, run, verdict=target.verdict, digests=dict(target.digests), needed=needed, expires=expires, comment=comment)
+    return ledger.append("approval_requested", model, who.name, body, environment=environment, version=target.number)
 
 
 def approve(
@@ -144,7 +151,7 @@ def approve(
     environment = environment or ledger.environment
     who = _actor(actor)
     target = _version(ledger.state(model, environment), version, "candidate", "approved")
-    body = _body(None, verdict=verdict or target.verdict, digests=dict(target.digests), comment=comment, key=who.key)
+    body = _body(who, None, verdict=verdict or target.verdict, digests=dict(target.digests), comment=comment)
     return ledger.append("approved", model, who.name, body, environment=environment, version=target.number)
 
 
@@ -155,7 +162,7 @@ def reject(
     environment = environment or ledger.environment
     who = _actor(actor)
     target = _version(ledger.state(model, environment), version, "candidate", "approved")
-    body = _body(None, reason=reason, needed=needed, key=who.key)
+    body = _body(who, None, reason=reason, needed=needed)
     return ledger.append("rejected", model, who.name, body, environment=environment, version=target.number)
 
 
@@ -176,7 +183,7 @@ def waive(
     chosen = verdict or ledger.state(model, environment).last_verdict
     if chosen is None:
         raise Refused(f"{model} has no verdict in {environment}.", do="Materialize its evaluation first.")
-    body = _body(None, verdict=chosen, gates=list(gates), reason=reason, needed=needed, key=who.key)
+    body = _body(who, None, verdict=chosen, gates=list(gates), reason=reason, needed=needed)
     return ledger.append("waived", model, who.name, body, environment=environment)
 
 
@@ -198,10 +205,12 @@ def promote(
     has looked.
     """
     environment = environment or ledger.environment
+    who = _actor(actor)
     state = ledger.state(model, environment)
     target = _version(state, state.challenger if version is None and state.challenger else version, "candidate", "approved")
     stand = standing(target, needed, ledger.now())
     body = _body(
+        who,
         run,
         verdict=target.verdict,
         digests=dict(digests if digests is not None else target.digests),
@@ -210,7 +219,7 @@ def promote(
         replaces=state.champion,
         reason=reason,
     )
-    return ledger.append("promoted", model, _actor(actor).name, body, environment=environment, version=target.number)
+    return ledger.append("promoted", model, who.name, body, environment=environment, version=target.number)
 
 
 def start_rollout(
@@ -228,9 +237,11 @@ def start_rollout(
 ) -> Event:
     """Make ``version`` the challenger with ``share`` of the traffic; one in the middle of its rollout is archived in the same event."""
     environment = environment or ledger.environment
+    who = _actor(actor)
     state = ledger.state(model, environment)
     target = _version(state, version, "candidate", "approved")
     body = _body(
+        who,
         run,
         strategy=strategy,
         share=share,
@@ -240,17 +251,20 @@ def start_rollout(
         needed=needed,
         replaces=state.champion,
     )
-    return ledger.append("rollout_started", model, _actor(actor).name, body, environment=environment, version=target.number)
+    return ledger.append("rollout_started", model, who.name, body, environment=environment, version=target.number)
 
 
 def rollback(
-    ledger: Ledger, model: str, actor: Actor | str, *, reason: str, environment: str | None = None, run: str | None = None
+    ledger: Ledger, model: str, actor: Actor | str, *, reason: str, needed: int = 0, environment: str | None = None, run: str | None = None
 ) -> Event:
     """Take out what went live last, in one event: a challenger in its rollout, else the champion for the one before it.
+
+    It asks for no approval. ``needed`` is how many the environment asks for elsewhere: above zero, an operator's key is asked for.
 
     ``event.version`` is what was taken out and ``event.body["restored"]`` what takes all traffic now.
     """
     environment = environment or ledger.environment
+    who = _actor(actor)
     state = ledger.state(model, environment)
     leaving = state.challenger or state.champion
     if leaving is None:
@@ -263,15 +277,26 @@ def rollback(
             f"{model} has no earlier champion in {environment} to go back to.",
             do=f"Promote another version, or take the model out of service: `mlops retire {model}`.",
         )
-    body = _body(run, restored=restored, reason=reason)
-    return ledger.append("rolled_back", model, _actor(actor).name, body, environment=environment, version=leaving)
+    body = _body(who, run, restored=restored, reason=reason, needed=needed)
+    return ledger.append("rolled_back", model, who.name, body, environment=environment, version=leaving)
 
 
 def archive(
-    ledger: Ledger, model: str, version: int, actor: Actor | str, *, reason: str, environment: str | None = None, run: str | None = None
+    ledger: Ledger,
+    model: str,
+    version: int,
+    actor: Actor | str,
+    *,
+    reason: str,
+    needed: int = 0,
+    environment: str | None = None,
+    run: str | None = None,
 ) -> Event:
     """Put aside a version that does not serve."""
-    return ledger.append("archived", model, _actor(actor).name, _body(run, reason=reason), environment=environment, version=version)
+    who = _actor(actor)
+    return ledger.append(
+        "archived", model, who.name, _body(who, run, reason=reason, needed=needed), environment=environment, version=version
+    )
 
 
 def retire(
@@ -281,22 +306,26 @@ def retire(
     actor: Actor | str,
     *,
     reason: str,
+    needed: int = 0,
     environment: str | None = None,
     run: str | None = None,
 ) -> list[Event]:
     """Retire one version that does not serve, or with ``version`` None the whole model: it is taken out of service, in one transaction."""
     environment = environment or ledger.environment
-    name = _actor(actor).name
+    who = _actor(actor)
+    name = who.name
     if version is not None:
-        return [ledger.append("retired", model, name, _body(run, reason=reason), environment=environment, version=version)]
+        return [
+            ledger.append("retired", model, name, _body(who, run, reason=reason, needed=needed), environment=environment, version=version)
+        ]
     state = ledger.state(model, environment)
     left = [number for number, item in sorted(state.versions.items()) if item.state != "retired"]
     if not left:
         raise Refused(f"{model} has no version left to retire in {environment}.", do=f"`mlops status {model}` shows what there is.")
     serving = [number for number in (state.challenger, state.champion) if number is not None]
-    out = _body(run, reason=reason, out_of_service=True)
+    out = _body(who, run, reason=reason, needed=needed, out_of_service=True)
     drafts = [Draft("archived", name, out, model, environment, number) for number in serving]
-    drafts += [Draft("retired", name, _body(run, reason=reason), model, environment, number) for number in left]
+    drafts += [Draft("retired", name, _body(who, run, reason=reason, needed=needed), model, environment, number) for number in left]
     return ledger.append_all(drafts, expect=state.sequence)
 
 
@@ -317,7 +346,8 @@ def move(
     Waivers stay behind: what was waived in one environment must be waived by name in the next. ``source`` and ``target`` may be one ledger.
     ``number`` is the version's number there, by default the same. Nothing is recorded when it is registered already.
     """
-    name = _actor(actor).name
+    who = _actor(actor)
+    name = who.name
     there = source.state(model, origin)
     moved = _version(there, version)
     if (refusal := evidence(there, moved)) is not None:
@@ -334,8 +364,8 @@ def move(
         gates = [gate_summary(gate) for gate in verdict.gates]
         judged = {"id": verdict.id, "status": verdict.status, "digests": dict(verdict.digests), "gates": gates}
         judged["environment"] = verdict.environment
-        events.append(target.append("verdict", model, name, _body(run, **judged, **about), environment=environment))
-    body = _body(run, digests=dict(moved.digests), verdict=verdict.id, mlflow_run=moved.mlflow_run, **about)
+        events.append(target.append("verdict", model, name, _body(who, run, **judged, **about), environment=environment))
+    body = _body(who, run, digests=dict(moved.digests), verdict=verdict.id, mlflow_run=moved.mlflow_run, **about)
     events.append(target.append("registered", model, name, body, environment=environment, version=number or version))
     return events
 

@@ -13,7 +13,7 @@ class EventError(MlopsError):
     """An event of an unknown kind, or with a body that its kind does not have."""
 
 
-class Refused(MlopsError):  # noqa: N818 - a refusal is an answer, not a fault
+class Refused(MlopsError):
     """The state, the evidence or the approvals do not allow this; says what would make it possible."""
 
     exit_code = 1

@@ -139,7 +139,9 @@ GATES = Field("gates, each {name, status, observed, required, n}", _list_of(_gat
 NAMES = Field("a list of short identifiers", _list_of(_identifier))
 STATUS = Field(" | ".join(STATUSES), _one_of(*STATUSES))
 ENVIRONMENT = Field(" | ".join(ENVIRONMENTS), _one_of(*ENVIRONMENTS))
-SCOPES = Field("a list of ENVIRONMENT/MODEL, * for any", _list_of(lambda value: isinstance(value, str) and bool(SCOPE_PATTERN.match(value))))
+SCOPES = Field(
+    "a list of ENVIRONMENT/MODEL, * for any", _list_of(lambda value: isinstance(value, str) and bool(SCOPE_PATTERN.match(value)))
+)
 SOURCE = Field("{environment, version, hash} of the registration that it came from", _source)
 SHA256 = Field("a SHA-256 in hexadecimal", _digest)
 ROLE_LIST = Field(
@@ -151,7 +153,8 @@ def _maybe(field: Field) -> Field:
     return Field(field.holds, field.check, optional=True)
 
 
-_EVERYWHERE = {"run": _maybe(IDENTIFIER)}
+_EVERYWHERE = {"run": _maybe(IDENTIFIER), "key": _maybe(IDENTIFIER)}
+"""The run that caused an event, and the prefix of the key that proved its actor."""
 
 
 def _kind(name: str, subject: Subject, meaning: str, **fields: Field) -> tuple[str, Kind]:
@@ -201,9 +204,8 @@ KINDS: Mapping[str, Kind] = dict(
             verdict=IDENTIFIER,
             digests=DIGEST_SET,
             comment=_maybe(TEXT),
-            key=_maybe(IDENTIFIER),
         ),
-        _kind("rejected", "version", "a person refused it for good", reason=TEXT, needed=WHOLE, key=_maybe(IDENTIFIER)),
+        _kind("rejected", "version", "a person refused it for good", reason=TEXT, needed=WHOLE),
         _kind(
             "waived",
             "model",
@@ -212,7 +214,6 @@ KINDS: Mapping[str, Kind] = dict(
             gates=NAMES,
             reason=TEXT,
             needed=WHOLE,
-            key=_maybe(IDENTIFIER),
         ),
         _kind(
             "rollout_started",
@@ -239,9 +240,11 @@ KINDS: Mapping[str, Kind] = dict(
             replaces=_maybe(WHOLE),
             reason=_maybe(TEXT),
         ),
-        _kind("rolled_back", "version", "it was taken out and the one before it took all traffic", restored=WHOLE, reason=TEXT),
-        _kind("archived", "version", "it was put aside", reason=TEXT, out_of_service=_maybe(FLAG)),
-        _kind("retired", "version", "it will not serve again", reason=TEXT),
+        _kind(
+            "rolled_back", "version", "it was taken out and the one before it took all traffic", restored=WHOLE, reason=TEXT, needed=WHOLE
+        ),
+        _kind("archived", "version", "it was put aside", reason=TEXT, needed=WHOLE, out_of_service=_maybe(FLAG)),
+        _kind("retired", "version", "it will not serve again", reason=TEXT, needed=WHOLE),
         _kind("drift_found", "model", "the live data left the reference", metric=IDENTIFIER, window=IDENTIFIER, numbers=NUMBERS, n=WHOLE),
         _kind(
             "retraining_requested",

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, select
 from mlops_assets.ledger import tables
 from mlops_assets.ledger.engine import PATIENCE, make_engine, reading, writing
 from mlops_assets.ledger.errors import LedgerError, Refused
-from mlops_assets.ledger.events import Draft, Event, chain, written_time
+from mlops_assets.ledger.events import Draft, Event, chain, read_time, written_time
 from mlops_assets.ledger.state import EMPTY, DeploymentState, Folding, State
 from mlops_assets.ledger.transitions import violation
 
@@ -85,7 +85,7 @@ class Ledger:
                     _expect(folding, drafts[0], expect)
                 events, rows = [], []
                 for draft in drafts:
-                    now = self.now()
+                    now = max(self.now(), read_time(folding.time)) if folding.time else self.now()
                     if (refusal := violation(folding, draft, now)) is not None:
                         raise Refused(refusal.why, do=refusal.do)
                     event, body = chain(draft, folding.sequence + 1, folding.head, folding.time, now)

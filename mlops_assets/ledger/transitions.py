@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mlops_assets.governance.approvals import may_approve, standing
-from mlops_assets.governance.principals import Actor, not_valid
+from mlops_assets.governance.principals import Actor, in_scope, not_valid
 from mlops_assets.ledger.events import Draft
 from mlops_assets.ledger.kinds import ENVIRONMENTS
 from mlops_assets.ledger.state import DeploymentState, Key, Verdict, Version
@@ -124,7 +124,8 @@ def violation(state: Readable, draft: Draft, now: datetime) -> Refusal | None:
         if starts is not None and version.state not in starts:
             return _wrong_state(draft, version, deployment)
     check = _CHECKS.get(draft.kind)
-    return check(state, deployment, draft, now) if check else None
+    refusal = check(state, deployment, draft, now) if check else None
+    return refusal or _proven(state, draft, now)
 
 
 def _wrong_state(draft: Draft, version: Version, deployment: DeploymentState) -> Refusal:
@@ -297,19 +298,41 @@ def _verdict(state: Readable, deployment: DeploymentState, draft: Draft, now: da
     return None
 
 
-def _person(state: Readable, draft: Draft, needed: int, now: datetime) -> Refusal | None:
-    """Where approvals are asked for, who decides must be a principal whose key is an approver's."""
-    if needed == 0:
-        return None
+_BY_APPROVER = ("approved", "rejected", "waived")
+_BY_OPERATOR = ("approval_requested", "rollout_started", "promoted", "rolled_back", "archived", "retired")
+
+
+def _proven(state: Readable, draft: Draft, now: datetime) -> Refusal | None:
+    """Where approvals are asked for, who decides is proven by a key: an approver always, an operator as soon as there is one."""
+    if draft.kind in _BY_APPROVER:
+        request = state.of(draft.model or "", draft.environment or "").versions[draft.version].request if draft.version else None
+        needed = request.needed if draft.kind == "approved" and request else int(draft.body.get("needed", 0))
+        return _person(state, draft, ("approver",), now) if needed else None
+    if draft.kind in _BY_OPERATOR and draft.body["needed"] and _operators(state, draft, now):
+        return _person(state, draft, ("operator", "approver") if draft.kind == "approval_requested" else ("operator",), now)
+    return None
+
+
+def _operators(state: Readable, draft: Draft, now: datetime) -> bool:
+    keys = (key for key in state.keys.values() if "operator" in key.roles and in_scope(key.scopes, draft.model, draft.environment))
+    return any(not_valid(key, now) is None for key in keys)
+
+
+def _as_actor(key: Key) -> Actor:
+    return Actor(key.principal, frozenset(key.roles), key.scopes, key.prefix)
+
+
+def _person(state: Readable, draft: Draft, roles: tuple[str, ...], now: datetime) -> Refusal | None:
     key = state.keys.get(str(draft.body.get("key")))
-    do = "Give an approver's key with --key or MLOPS_KEY; an admin makes one: `mlops principals add NAME --role approver`."
+    role = " or ".join(roles)
+    do = f"Give the key of an {role} with --key or MLOPS_KEY; `mlops principals add NAME --role {roles[0]}` makes one."
     if key is None or key.principal != draft.actor:
-        return Refusal(f"{draft.actor} is not proven by a key, and {draft.environment} asks for approvals by known people.", do)
+        return Refusal(f"{draft.actor} is not proven by a key, and {draft.environment} asks for known people.", do)
     if (why := not_valid(key, now)) is not None:
         return Refusal(f"the key {key.prefix} of {key.principal} {why}.", do)
-    if not Actor(key.principal, frozenset(key.roles), key.scopes, key.prefix).may("approver", draft.model, draft.environment):
+    if not any(_as_actor(key).may(item, draft.model, draft.environment) for item in roles):
         return Refusal(
-            f"{draft.actor} is {', '.join(key.roles)} for {', '.join(key.scopes)}, not approver for {draft.environment}/{draft.model}.", do
+            f"{draft.actor} is {', '.join(key.roles)} for {', '.join(key.scopes)}, not {role} for {draft.environment}/{draft.model}.", do
         )
     return None
 
@@ -331,19 +354,12 @@ def _approved(state: Readable, deployment: DeploymentState, draft: Draft, now: d
         return Refusal(
             f"{name} in {draft.environment}: {why}.", f"`mlops promote {name}` asks for approvals; approvers are distinct people."
         )
-    assert version.request is not None
-    if (refusal := _person(state, draft, version.request.needed, now)) is not None:
-        return refusal
     if draft.body["verdict"] != version.verdict or differences(draft.body["digests"], version.digests):
         return Refusal(
             f"{name} changed since it was looked at: its verdict is {version.verdict[:12]} now.",
             f"Look again: `mlops status {draft.model}`.",
         )
     return evidence(deployment, version)
-
-
-def _rejected(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
-    return _person(state, draft, draft.body["needed"], now)
 
 
 def _waived(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
@@ -358,7 +374,7 @@ def _waived(state: Readable, deployment: DeploymentState, draft: Draft, now: dat
             f"{', '.join(wrong)} is no gate of verdict {verdict.id[:12]} that did not pass.",
             f"Gates that did not: {', '.join(verdict.not_passed) or 'none'}.",
         )
-    return _person(state, draft, draft.body["needed"], now)
+    return None
 
 
 def _rollout_started(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
@@ -441,7 +457,6 @@ _CHECKS = {
     "verdict": _verdict,
     "approval_requested": _approval_requested,
     "approved": _approved,
-    "rejected": _rejected,
     "waived": _waived,
     "rollout_started": _rollout_started,
     "promoted": _going_live,
