@@ -21,29 +21,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_CLAUSES = frozenset(
-    [
-        "select",
-        "where",
-        "group",
-        "having",
-        "order",
-        "limit",
-        "offset",
-        "union",
-        "intersect",
-        "except",
-        "qualify",
-        "window",
-        "using",
-        "on",
-        "returning",
-        "sample",
-        "set",
-        "pivot",
-    ]
-)
-_ENDS_OF_LIST = frozenset(["from", "where", "group", "having", "order", "limit", "union", "intersect", "except", "qualify", "window"])
+_ENDS_OF_LIST = frozenset(("from", "where", "group", "having", "order", "limit", "union", "intersect", "except", "qualify", "window"))
+_CLAUSES = (_ENDS_OF_LIST - {"from"}) | {"select", "offset", "using", "on", "pivot"}
 _FROM_INSIDE = frozenset(("extract", "trim", "substring", "overlay", "position"))
 _NOT_AN_ALIAS = frozenset(("end", "null", "true", "false", "desc", "asc", "distinct", "all", "first", "last"))
 UNSTEADY = frozenset(
@@ -185,19 +164,6 @@ def mentions(sql: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def has_star(sql: str) -> bool:
-    """Whether a SELECT anywhere takes all columns of something (``*`` or ``t.*``)."""
-    words = tokens(sql)
-    for number, token in enumerate(words):
-        if token.kind == "mark" and token.text == "*":
-            before = words[number - 1] if number else None
-            if before is not None and (
-                before.text in ("select", ".", "distinct", "all") or (before.text == "," and _in_select(words, number))
-            ):
-                return True
-    return False
-
-
 def unsteady(sql: str) -> tuple[str, ...]:
     """Clock and chance in the query: functions whose answer is another one tomorrow."""
     words = tokens(sql)
@@ -269,13 +235,3 @@ def _name(item: Sequence[Token]) -> str | None:
         return None
     ends = before.text in (")", "]") or before.kind in ("word", "quoted", "number", "text", "parameter")
     return last.text if ends and before.text not in ("not", "and", "or", "is", "like", "in", "then", "else", "interval") else None
-
-
-def _in_select(words: Sequence[Token], number: int) -> bool:
-    depth = words[number].depth
-    for token in reversed(words[:number]):
-        if token.depth < depth:
-            return False
-        if token.depth == depth and token.kind == "word" and token.text in _CLAUSES | {"from"}:
-            return token.text == "select"
-    return False

@@ -1,0 +1,118 @@
+"""`mlops check`: every problem of the definitions, and the proof that gates can turn red."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
+
+if TYPE_CHECKING:
+    from mlops_assets.spec.catalogue import Catalogue
+    from mlops_assets.spec.problems import Problem
+
+
+def register(app: typer.Typer) -> None:
+    """Add `mlops check`."""
+    app.command("check")(check)
+
+
+def check(
+    gates: Annotated[str | None, typer.Option("--gates", help="Show that every gate of this model can turn red.")] = None,
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Validate every definition: all problems, each with its file and line.
+
+    Exit code 0: no errors; 1: errors, or a gate that cannot turn red; 2: bad use.
+    """
+    from mlops_assets.settings import find_project
+    from mlops_assets.spec.check import check_project
+    from mlops_assets.spec.problems import errors
+
+    folder = find_project(project)
+    catalogue, problems = check_project(folder)
+    if gates is not None and not errors(problems):
+        _check_gates(catalogue, gates, json)
+        return
+    if json:
+        print_json(
+            {
+                "schema": 1,
+                "ok": not errors(problems),
+                "declared": _counts(catalogue),
+                "problems": [problem.to_json(folder) for problem in problems],
+            }
+        )
+    else:
+        _print(problems, folder)
+        typer.echo(_summary(catalogue, problems))
+    if errors(problems):
+        raise typer.Exit(1)
+
+
+def _print(problems: list[Problem], folder: Path) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(soft_wrap=True, highlight=False)
+    colours = {"error": "red", "warning": "yellow"}
+    for problem in problems:
+        line = Text.assemble(
+            (problem.location(folder), "bold"),
+            ": ",
+            (problem.severity, colours[problem.severity]),
+            ": ",
+            (f"{problem.path}: " if problem.path else "", "cyan"),
+            problem.sentence,
+        )
+        console.print(line)
+
+
+def _counts(catalogue: Catalogue) -> dict[str, int]:
+    return {"datasets": len(catalogue.datasets), "feature_views": len(catalogue.views), "models": len(catalogue.models)}
+
+
+def _summary(catalogue: Catalogue, problems: list[Problem]) -> str:
+    wrong = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - wrong
+    warned = f", {_many(warnings, 'warning')}" if warnings else ""
+    if wrong:
+        return f"{_many(wrong, 'error')}{warned}"
+    counts = _counts(catalogue)
+    parts = (_many(counts["datasets"], "data set"), _many(counts["feature_views"], "feature view"), _many(counts["models"], "model"))
+    return f"no errors{warned}: {', '.join(parts)}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _check_gates(catalogue: Catalogue, name: str, json: bool) -> None:
+    """Feed every gate of a model a known-bad case and a good one, and say what it answered."""
+    from mlops_assets.errors import MlopsError, nearest
+    from mlops_assets.modeling.known_bad import prove
+
+    model = catalogue.models.get(name)
+    if model is None:
+        guess = nearest(name, catalogue.models)
+        do = f"Did you mean {guess!r}?" if guess else None
+        raise MlopsError(f"There is no model {name!r}.", valid=sorted(catalogue.models), do=do)
+    proofs: list[dict[str, Any]] = []
+    for proof in prove(model):
+        proofs.append({"gate": proof.gate, "red": proof.red, "green": proof.green, "detail": proof.detail})
+        if not json:
+            mark = "✓" if proof.red and proof.green else "✗"
+            bad = "red on a known-bad case" if proof.red else "NOT red on a known-bad case"
+            good = "green on a good one" if proof.green else "NOT green on a good one"
+            typer.echo(f"{mark} {proof.gate}: {bad}, {good}. {proof.detail}".rstrip())
+    sound = bool(proofs) and all(proof["red"] and proof["green"] for proof in proofs)
+    if json:
+        print_json({"schema": 1, "model": name, "ok": sound, "gates": proofs})
+    else:
+        red = sum(proof["red"] for proof in proofs)
+        typer.echo(f"{red} of {_many(len(proofs), 'gate')} of {name} turned red on a known-bad case")
+    if not sound:
+        raise typer.Exit(1)

@@ -1,0 +1,175 @@
+"""A plan as text for people and as plain data for programs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from mlops_assets.plan.model import Plan, PlannedAsset, PlannedEdge
+from mlops_assets.spec.calendar import Calendar
+from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.digest import declared, spec_digest, written
+
+_WIDTH = 118
+_BY = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
+
+
+class _Yaml(yaml.SafeDumper):
+    """Queries as blocks, short lists in one line."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        del indentless
+        super().increase_indent(flow, False)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+def _sequence(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
+    flow = all(not isinstance(item, dict | list) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flow)
+
+
+_Yaml.add_representer(str, _text)
+_Yaml.add_representer(list, _sequence)
+
+
+def explain(plan: Plan, catalogue: Catalogue, name: str) -> str:
+    """Everything that ``name`` compiles to, as text: its definition with defaults, and what it needs.
+
+    Raises:
+        MlopsError: when nothing of that name is declared.
+    """
+    return "\n".join(_explain(plan.upstream_of(name), catalogue, name)) + "\n"
+
+
+def _explain(plan: Plan, catalogue: Catalogue, name: str) -> Iterator[str]:
+    declaration = declared(name, catalogue)
+    origin = catalogue.origins[name]
+    project = catalogue.project.absolute()
+    file = origin.file.absolute()
+    shown = file.relative_to(project) if file.is_relative_to(project) else file
+    yield f"{type(declaration).__name__} {name}  ({shown}:{origin.line})"
+    yield f"definition {spec_digest(name, catalogue)[:16]}, with its defaults:"
+    dumped = yaml.dump(_said(written(name, catalogue)), Dumper=_Yaml, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    yield textwrap.indent(dumped.rstrip(), "  ")
+    yield ""
+    yield "Assets"
+    for asset in plan.assets:
+        yield from _asset(asset)
+    for title, lines in (
+        ("Schedules", [f"{s.name}: {s.cron} ({s.timezone}) runs {', '.join(s.assets)}" for s in plan.schedules]),
+        ("Sensors", [f"{s.name}: {s.description}" for s in plan.sensors]),
+        ("Jobs", [f"{job.name}: {' -> '.join(job.assets)}" for job in plan.jobs]),
+    ):
+        if lines:
+            yield ""
+            yield title
+            yield from (f"  {line}" for line in lines)
+
+
+def _said(value: Any) -> Any:
+    """Without keys that hold nothing: null, an empty list, a default gate that is not off."""
+    if isinstance(value, dict):
+        inner = {key: _said(inner) for key, inner in value.items()}
+        return {key: v for key, v in inner.items() if v is not None and v not in ([], {}) and (key, v) != ("off", False)}
+    return [_said(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _asset(asset: PlannedAsset) -> Iterator[str]:
+    owners = f", owned by {', '.join(asset.owners)}" if asset.owners else ""
+    yield f"  {asset.key}  [{', '.join(asset.kinds)}], {partitions_words(asset)}, group {asset.group}{owners}"
+    if asset.description:
+        yield from textwrap.wrap(asset.description, _WIDTH - 4, initial_indent="    ", subsequent_indent="    ")
+    if asset.automation is not None:
+        how = "new partitions come by schedule" if asset.automation == "cron" else "follows its inputs once their blocking checks pass"
+        yield f"    {how}"
+    for edge in asset.deps:
+        yield f"    reads {edge_words(edge, asset.calendar)}"
+    for check in asset.checks:
+        mark = "!" if check.blocking else "·"
+        yield f"    {mark} {check.name}: {check.description}"
+
+
+def edge_words(edge: PlannedEdge, calendar: Calendar | None) -> str:
+    """What an edge reads, in words: ``customer_rfm d-209 … d-30 (days)``."""
+    if edge.mapping == "unpartitioned":
+        return edge.upstream
+    if edge.mapping == "all":
+        return f"{edge.upstream}, all partitions"
+    unit = f" ({calendar.every}s)" if calendar else ""
+    if edge.mapping == "expanding":
+        return f"{edge.upstream} from the first partition to {_offset(edge.end_offset)}{unit}"
+    if edge.start_offset == edge.end_offset:
+        return f"{edge.upstream} {_offset(edge.end_offset)}"
+    return f"{edge.upstream} {_offset(edge.start_offset or 0)} … {_offset(edge.end_offset)}{unit}"
+
+
+def partitions_words(asset: PlannedAsset) -> str:
+    """Calendar of an asset in words."""
+    if asset.calendar is None:
+        return "one version at a time"
+    zone = "" if asset.calendar.timezone == "UTC" else f" in {asset.calendar.timezone}"
+    until = f" to {asset.end}" if asset.end else ""
+    return f"{_BY[asset.calendar.every]} from {asset.calendar.start}{until}{zone}"
+
+
+def to_json(plan: Plan, catalogue: Catalogue, name: str) -> dict[str, Any]:
+    """The same as plain data.
+
+    Raises:
+        MlopsError: when nothing of that name is declared.
+    """
+    declaration = declared(name, catalogue)
+    part = plan.upstream_of(name)
+    return {
+        "schema": 1,
+        "name": name,
+        "kind": type(declaration).__name__,
+        "digest": spec_digest(name, catalogue),
+        "definition": written(name, catalogue),
+        "assets": [_asset_json(asset) for asset in part.assets],
+        "schedules": [
+            {"name": s.name, "cron": s.cron, "timezone": s.timezone, "assets": list(s.assets), "description": s.description}
+            for s in part.schedules
+        ],
+        "sensors": [{"name": s.name, "description": s.description, "assets": list(s.assets)} for s in part.sensors],
+        "jobs": [{"name": job.name, "assets": list(job.assets), "description": job.description} for job in part.jobs],
+    }
+
+
+def _asset_json(asset: PlannedAsset) -> dict[str, Any]:
+    calendar = asset.calendar
+    return {
+        "key": asset.key,
+        "kind": asset.kind,
+        "declared_by": asset.declared_by,
+        "group": asset.group,
+        "description": asset.description,
+        "owners": list(asset.owners),
+        "kinds": list(asset.kinds),
+        "tags": dict(asset.tags),
+        "partitions": None
+        if calendar is None
+        else {
+            "every": calendar.every,
+            "start": calendar.start.isoformat(),
+            "end": asset.end.isoformat() if asset.end else None,
+            "timezone": calendar.timezone,
+        },
+        "deps": [
+            {"upstream": e.upstream, "mapping": e.mapping, "start_offset": e.start_offset, "end_offset": e.end_offset} for e in asset.deps
+        ],
+        "checks": [{"name": c.name, "blocking": c.blocking, "severity": c.severity, "description": c.description} for c in asset.checks],
+        "code_version": asset.code_version,
+        "automation": asset.automation,
+        "pool": asset.pool,
+    }
+
+
+def _offset(periods: int) -> str:
+    return "d" if periods == 0 else f"d{periods:+d}"

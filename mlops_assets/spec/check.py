@@ -1,0 +1,85 @@
+"""Every problem of a project: of each definition by itself, and of all of them together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.loading import Entry, assemble, load_entries
+from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
+from mlops_assets.spec.references import check_catalogue
+from mlops_assets.spec.validation import named_keys, validate_document
+
+_DECIDES_MUCH = ("name", "partitions", "kind", "source")
+"""Keys without which nothing can be said about what refers to a declaration."""
+
+_NEUTRAL_GATE = {"gate": "consistency"}
+
+
+def check_project(project: Path, environment: Mapping[str, str] | None = None) -> tuple[Catalogue, list[Problem]]:
+    """The sound part of a project, and every problem in the order of files and lines.
+
+    A definition with a mistake is judged further without the part that is wrong, so that one mistake does not hide
+    another one.
+    """
+    entries, problems = load_entries(project, environment)
+    mended = [_mended(entry) for entry in entries]
+    unknown = {entry.name for entry in mended if entry.declaration is None and entry.name is not None}
+    together = assemble(project, mended)
+    for problem in check_catalogue(together, frozenset(unknown)):
+        if not any(_same_matter(problem, entry) for entry in entries if entry.broken):
+            problems.append(problem)
+    return assemble(project, entries), in_order(problems)
+
+
+def _same_matter(problem: Problem, entry: Entry) -> bool:
+    """Whether a problem follows from a key of ``entry`` that is broken already."""
+    origin = entry.origin
+    if problem.file != origin.file or not origin.line <= problem.line <= max(origin.lines.values(), default=origin.line):
+        return False
+    for path in entry.broken:
+        broken = spell(path)
+        if broken == problem.path or broken.startswith((f"{problem.path}.", f"{problem.path}[")):
+            return True
+        if problem.path.startswith((f"{broken}.", f"{broken}[")):
+            return True
+    return False
+
+
+def _mended(entry: Entry) -> Entry:
+    """The entry without its broken keys, if it still says something then."""
+    if entry.declaration is not None or any(not path or path[0] in _DECIDES_MUCH for path in entry.broken):
+        return entry
+    attributes = copy.deepcopy(named_keys(entry.attributes))
+    paths: list[KeyPath] = list(entry.broken)
+    for boldly in (False, True):
+        for path in paths:
+            _mend(attributes, path, boldly)
+        declaration, problems = validate_document(entry.kind, attributes, file=entry.origin.file)
+        if declaration is not None:
+            return replace(entry, declaration=declaration)
+        written = {spell(path): path for path in entry.origin.lines}
+        paths = [written[p.path] for p in problems if p.path in written]
+    return entry
+
+
+def _mend(attributes: Any, path: KeyPath, boldly: bool) -> None:
+    """Take away what is wrong at ``path``; ``boldly``: with all that stands around it. Lists keep their numbering."""
+    if path[0] == "gates" and len(path) > 1 and isinstance(attributes.get("gates"), list):
+        number = path[1]
+        if isinstance(number, int) and number < len(attributes["gates"]) and (boldly or len(path) != 3):
+            attributes["gates"][number] = _NEUTRAL_GATE
+        elif isinstance(number, int) and isinstance(attributes["gates"][number], dict):
+            attributes["gates"][number].pop(path[2], None)
+        return
+    keys = list(path[:1] if boldly else path)
+    plain = next((n for n, part in enumerate(keys) if isinstance(part, int)), len(keys))
+    inside = attributes
+    for part in keys[: plain - 1]:
+        inside = inside.get(part) if isinstance(inside, dict) else None
+    if isinstance(inside, dict):
+        inside.pop(keys[plain - 1], None)

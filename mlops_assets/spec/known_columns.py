@@ -1,0 +1,82 @@
+"""Columns of data sets, feature views and models, as far as definitions (and headers of local files) say them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.feature_view import FeatureView
+from mlops_assets.spec.findings import KnownColumns
+from mlops_assets.spec.model import Model
+from mlops_assets.spec.sources import CsvFormat
+from mlops_assets.spec.sql import output
+from mlops_assets.spec.windows import view_names
+
+UNKNOWN = KnownColumns((), False)
+
+
+def dataset_columns(dataset: Dataset, project: Path) -> KnownColumns:
+    """Declared columns, and those that the source names; all of them only if nothing else can add one."""
+    declared = tuple(dataset.columns)
+    source = dataset.source.detail
+    names: tuple[str, ...] | None = None
+    if isinstance(source, CsvFormat):
+        names = source.names or (_header(source, project) if source.header else None)
+    elif dataset.source.url is not None:
+        names = dataset.source.url.csv.names
+    if names is None:
+        return KnownColumns(declared, False)
+    return KnownColumns(tuple(dict.fromkeys((*names, *declared))), dataset.prepare is None)
+
+
+def view_columns(view: FeatureView) -> KnownColumns:
+    """Columns that the view's query returns, its entity included."""
+    declared = tuple(view.columns)
+    if view.sql is None:
+        return KnownColumns((*view.entity, *declared), False)
+    columns = output(view.sql)
+    return KnownColumns(tuple(dict.fromkeys((*columns.names, *view.entity, *declared))), columns.complete)
+
+
+def feature_columns(view: FeatureView) -> KnownColumns:
+    """The view's columns without its entity."""
+    columns = view_columns(view)
+    return KnownColumns(tuple(name for name in columns.names if name not in view.entity), columns.complete)
+
+
+def model_columns(model: Model, catalogue: Catalogue) -> KnownColumns:
+    """Columns that slices, sensitive attributes and groups may name: those of the examples, or of views, population and entity."""
+    if model.examples is not None:
+        dataset = catalogue.datasets.get(model.examples.from_)
+        return dataset_columns(dataset, catalogue.project) if dataset else UNKNOWN
+    columns = KnownColumns(model.entity, True)
+    for name in view_names(model):
+        view = catalogue.views.get(name)
+        columns |= view_columns(view) if view else UNKNOWN
+    if model.population is not None:
+        found = output(model.population)
+        columns |= KnownColumns(found.names, found.complete)
+    return columns
+
+
+def _header(source: CsvFormat, project: Path) -> tuple[str, ...] | None:
+    """First line of a local file; None where there is none to read."""
+    path = getattr(source, "path", None)
+    if path is None or "://" in path or "{" in path:
+        return None
+    file = project / path
+    if any(mark in path for mark in "*?["):
+        file = next(iter(sorted(project.glob(path))), file) if not Path(path).is_absolute() else file
+    try:
+        with file.open(encoding=source.encoding, newline="") as lines:
+            for _ in range(source.skip_lines):
+                next(lines)
+            if source.quote is None:
+                row = next(csv.reader(lines, delimiter=source.separator, quoting=csv.QUOTE_NONE))
+            else:
+                row = next(csv.reader(lines, delimiter=source.separator, quotechar=source.quote))
+    except (OSError, UnicodeError, LookupError, StopIteration, csv.Error):
+        return None
+    return tuple(name.strip() if source.strip else name for name in row)
