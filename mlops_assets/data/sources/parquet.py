@@ -1,0 +1,69 @@
+"""Parquet files; where the event time is a zoned or naive timestamp, only the window is read."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from mlops_assets.data.sources.errors import SourceError
+from mlops_assets.data.sources.paths import files_of, is_url
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.spec.dataset import Dataset
+
+
+def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+    """Rows of one or more Parquet files; rows without an event time come along, to be counted."""
+    source = dataset.source.parquet
+    assert source is not None
+    return read_files(files_of(source.path, dataset, window, context), dataset, window)
+
+
+def read_files(paths: list[str], dataset: Dataset, window: Window | None) -> pa.Table:
+    """Rows of ``paths``, filtered by event time while reading where that is possible.
+
+    Raises:
+        SourceError: when a file is no Parquet, or the files' columns do not fit together.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    from pyarrow.fs import LocalFileSystem
+
+    filesystem: Any = LocalFileSystem()
+    places = paths
+    if is_url(paths[0]):
+        from fsspec.core import url_to_fs
+
+        filesystem = url_to_fs(paths[0], use_listings_cache=False)[0]
+        places = [filesystem._strip_protocol(path) for path in paths]
+    try:
+        form = ds.ParquetFileFormat()
+        schemas = [form.inspect(place, filesystem) for place in places]
+        schema = pa.unify_schemas(schemas, promote_options="permissive").remove_metadata()
+        files = ds.dataset(places, schema=schema, format=form, filesystem=filesystem)
+        return files.to_table(filter=_filter(dataset, schema, window))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
+        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        raise SourceError(f"it cannot be read as Parquet: {str(error).splitlines()[0]}", where=where) from error
+
+
+def _filter(dataset: Dataset, schema: pa.Schema, window: Window | None) -> Any:
+    """Window on the event time, or None where that cannot be said on the stored column."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    name = dataset.event_time
+    if window is None or dataset.prepare or dataset.kind != "events" or name is None or name not in schema.names:
+        return None
+    kind = schema.field(name).type
+    if not pa.types.is_timestamp(kind):
+        return None
+    zone = ZoneInfo(dataset.partitions.timezone if dataset.partitions else "UTC")
+    start, end = (moment.astimezone(UTC) if kind.tz else moment.astimezone(zone).replace(tzinfo=None) for moment in window)
+    limits = [pa.scalar(moment, pa.timestamp("us", tz="UTC" if kind.tz else None)).cast(kind) for moment in (start, end)]
+    column = pc.field(name)
+    return ((column >= limits[0]) & (column < limits[1])) | column.is_null()

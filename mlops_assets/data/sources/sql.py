@@ -1,0 +1,102 @@
+"""A query on any SQLAlchemy database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from mlops_assets.data.sources.errors import SourceError
+from mlops_assets.data.sources.frames import from_columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.spec.dataset import Dataset
+
+_BATCH = 50_000
+_KNOWS_ZONES = ("postgresql", "cockroachdb", "mssql", "oracle", "snowflake", "bigquery", "redshift", "trino")
+
+
+def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+    """Rows of the query, with ``:start`` and ``:end`` bound to the window where it uses them.
+
+    Databases that know time zones get zoned UTC times; others get naive ones in the data set's time zone. SQLite, which
+    compares times as text, gets text; for events it is cut at whole days, since the caller cuts by event time anyway.
+
+    Raises:
+        SourceError: when the database cannot be reached or refuses the query.
+    """
+    import sqlalchemy as sa
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    source = dataset.source.sql
+    assert source is not None
+    names = bound_names(source.query)
+    if unknown := sorted(names - {"start", "end"}):
+        raise SourceError(f"the query binds :{unknown[0]}, which nothing fills.", where=dataset.name, valid=(":start", ":end"))
+    where = without_password(source.url)
+    try:
+        engine = sa.create_engine(source.url, poolclass=NullPool)
+    except (SQLAlchemyError, ImportError) as error:
+        raise SourceError(f"the database URL cannot be used: {error}", where=where, do="Install its driver, or correct the URL.") from error
+    bounds = _bounds(engine.dialect.name, dataset, window) if names else {}
+    batches = []
+    try:
+        with engine.connect().execution_options(stream_results=True) as connection:
+            result = connection.execute(sa.text(source.query), {name: bounds[name] for name in names})
+            columns = list(result.keys())
+            while rows := result.fetchmany(_BATCH):
+                batches.append(rows)
+                if context.progress:
+                    context.progress(f"{dataset.name}: rows from {where}", sum(map(len, batches)), None)
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise SourceError(
+            f"the query of {dataset.name} failed: {type(cause).__name__}: {str(cause).strip()}",
+            where=where,
+            do="Correct the query, or the database.",
+        ) from error
+    finally:
+        engine.dispose()
+    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
+        raise SourceError(f"the query returns column {repeated[0]!r} more than once.", where=where, do="Rename it with `as`.")
+    return from_columns({name: [row[position] for rows in batches for row in rows] for position, name in enumerate(columns)})
+
+
+def bound_names(query: str) -> set[str]:
+    """Names that the query binds, such as ``start`` in ``:start``."""
+    import sqlalchemy as sa
+
+    return set(sa.text(query)._bindparams)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    import sqlalchemy as sa
+
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "database"
+
+
+def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, Any]:
+    zone = ZoneInfo(dataset.partitions.timezone if dataset.partitions else "UTC")
+    start, end = window or (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
+    if dialect in _KNOWS_ZONES:
+        return {"start": start.astimezone(UTC), "end": end.astimezone(UTC)}
+    local = {name: moment.astimezone(zone).replace(tzinfo=None) for name, moment in (("start", start), ("end", end))}
+    if dialect != "sqlite":
+        return local
+    if dataset.kind == "events":
+        local["start"] = local["start"].replace(hour=0, minute=0, second=0, microsecond=0)
+        local["end"] = (local["end"] + timedelta(days=1, microseconds=-1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {name: _sqlite_text(moment) for name, moment in local.items()}
+
+
+def _sqlite_text(moment: datetime) -> str:
+    """A day as text sorts before every time of that day, however the rest of the text is written."""
+    return moment.strftime("%Y-%m-%d") if moment.time() == datetime.min.time() else moment.strftime("%Y-%m-%d %H:%M:%S")
