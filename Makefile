@@ -46,7 +46,8 @@ clean:  ## Remove what setup, tests and runs have made: .venv, caches, .mlops an
 	find dagster_home -mindepth 1 ! -name dagster.yaml -delete
 
 $(VENV)/.locked: requirements.lock
-	@if [[ -n "$(UV)" ]]; then
+	@echo "setting up $(VENV): about 250 packages, some minutes the first time" >&2
+	if [[ -n "$(UV)" ]]; then
 		[[ -x $(BIN)/python ]] || "$(UV)" venv --quiet --python '>=3.11,<3.13' $(VENV)
 		"$(UV)" pip install --python $(BIN)/python --require-hashes -r requirements.lock
 	else
