@@ -37,10 +37,9 @@ class MissingPartitionsError(MlopsError):
         if self.keys == (None,):
             found, do = f"{asset} is not in the store.", f"Materialize {asset} first."
         else:
-            first, last = self.keys[0], self.keys[-1]
-            span = f"{first}" if first == last else f"{first} to {last}"
+            span = ", ".join(map(str, self.keys)) if len(self.keys) <= 5 else f"{self.keys[0]} … {self.keys[-1]}"
             found = f"{len(self.keys)} of {needed} partitions of {asset} are not in the store: {span}."
-            do = f"Materialize {asset} for {span} first; a partition without rows is fine, a missing one is not."
+            do = f"Materialize {asset} for them first; a partition without rows is fine, a missing one is not."
         super().__init__(found, where=where, do=do)
 
 

@@ -1,0 +1,347 @@
+"""The full form: entities of a population, their features at an as-of time, and the label that came after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlops_assets.data.feature_table import Feature
+from mlops_assets.data.features import definition_digest
+from mlops_assets.data.labels import LabelError, LabelReader, Labels, Population
+from mlops_assets.data.sandbox import Sandbox, quote
+from mlops_assets.data.split import HOLDOUT, TRAIN, keep_sample, row_keys
+from mlops_assets.data.training_rows import (
+    AS_OF,
+    LABEL_END,
+    TARGET,
+    TrainingRows,
+    TrainingSetError,
+    carried_names,
+    require_history,
+    unknown_column,
+)
+from mlops_assets.data.visible import MissingPartitionsError
+from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.model import Model
+from mlops_assets.spec.windows import Windows, model_windows, newest_ended, view_names, view_window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mlops_assets.data.store import Manifest, Store
+
+
+@dataclass(frozen=True)
+class _View:
+    """A feature view as a model uses it: stored partitions by as-of key, and the columns to take."""
+
+    name: str
+    manifests: Mapping[str, Manifest | None]
+    columns: tuple[str, ...]
+    types: Mapping[str, Feature]
+
+
+def point_in_time_rows(
+    model: Model,
+    catalogue: Catalogue,
+    key: str,
+    store: Store,
+    *,
+    sample: float = 1.0,
+    memory_limit: str | None = None,
+    folder: str | None = None,
+) -> TrainingRows:
+    """Rows of the full form at ``key``: one per entity of the population and as-of snapshot, in order of as-of time and entity.
+
+    Raises:
+        TrainingSetError: too short a history, unknown columns, views that collide or were computed by another definition.
+        MissingPartitionsError: features or label data that are not in the store.
+        LabelError, FeatureError, SandboxError: a query that gives what cannot be used.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    windows = model_windows(model, catalogue)
+    require_history(model, windows, key)
+    train, holdout, embargo = windows.train_keys(key), windows.holdout_keys(key), windows.embargo_keys(key)
+    used = [*train, *holdout]
+    views = _views(model, catalogue, windows, windows.feature_keys(key), store)
+    features, carried = _select(model, views)
+    intervals = {k: windows.interval(k) for k in windows.feature_keys(key)}
+    dropped: Counter[str] = Counter()
+    inputs: dict[str, str] = {}
+    parts: list[pa.Table] = []
+    sides: list[str] = []
+    embargoed = rows = defaults = 0
+    target: str | None = None
+    with Sandbox(memory_limit=memory_limit, folder=folder) as box, Sandbox(memory_limit=memory_limit, folder=folder) as labels_box:
+        as_ofs = [intervals[k][0] for k in windows.feature_keys(key)]
+        population = Population(model, catalogue, as_ofs, store, box) if model.population else None
+        reader = LabelReader(model, catalogue, [intervals[k] for k in used], store, labels_box)
+        for k in windows.feature_keys(key):
+            as_of, end = intervals[k]
+            entities = _entities(model, views, population, k, as_of, store, inputs)
+            if sample < 1:
+                kept = keep_sample(row_keys(entities, model.entity), sample)
+                entities = entities.filter(pa.array(kept))
+            if k in embargo:
+                embargoed += entities.num_rows
+                continue
+            rows += entities.num_rows
+            labels = reader.at(as_of, end)
+            target = _one_target(model, target, labels.target, [*(f.name for f in features), *carried])
+            inputs.update(labels.inputs)
+            part, counts = _join(model, views, entities, labels, k, as_of, end, store, inputs, box)
+            if sample < 1:
+                counts.pop("label outside the population", None)
+            defaults += counts.pop("default", 0)
+            dropped.update(counts)
+            parts.append(part)
+            sides += [TRAIN if k in train else HOLDOUT] * part.num_rows
+        leaking = {*reader.can_leak, *(population.can_leak if population else ())}
+    assert target is not None
+    leaking |= {name for view in views for m in view.manifests.values() if m for name in m.facts.get("snapshot_sources", [])}
+    table = pa.concat_tables(parts).combine_chunks()
+    return TrainingRows(
+        table=table,
+        sides=np.array(sides, dtype=object),
+        target=target,
+        entity=model.entity,
+        features=features,
+        carried=carried,
+        inputs=inputs,
+        embargoed=embargoed,
+        dropped=dropped,
+        keys={TRAIN: train, HOLDOUT: holdout},
+        facts={
+            "snapshot_sources": sorted(leaking),
+            "population": {"query": model.population is not None, "rows": rows, "default_labels": defaults},
+        },
+    )
+
+
+def _views(model: Model, catalogue: Catalogue, windows: Windows, keys: Sequence[str], store: Store) -> list[_View]:
+    views = []
+    assert windows.calendar is not None
+    for name in view_names(model):
+        if name not in catalogue.views:
+            raise TrainingSetError(f"there is no feature view {name!r}.", where=f"{model.name}.features", valid=sorted(catalogue.views))
+        view = catalogue.views[name]
+        if set(view.entity) != set(model.entity):
+            raise TrainingSetError(
+                f"{name} is about {', '.join(view.entity)}, but the model about {', '.join(model.entity)}.", where=f"{model.name}.features"
+            )
+        calendar = view_window(view, catalogue).calendar
+        as_ofs = {k: windows.calendar.end_of(k) for k in keys}
+        wanted = {k: None if calendar is None else newest_ended(calendar, as_of) for k, as_of in as_ofs.items()}
+        there = {k: v for k, v in wanted.items() if calendar is None or v is not None}
+        found = store.window(name, sorted(set(there.values()), key=lambda v: v or ""))
+        if missing := sorted({v for v in there.values() if v not in found}, key=lambda v: v or ""):
+            raise MissingPartitionsError(name, missing, needed=len(set(there.values())), where=model.name)
+        _same_definition(model, name, definition_digest(view, catalogue), found)
+        types = _types(model, name, list(found.values()))
+        columns = _chosen(model, name, types)
+        manifests = {k: found[wanted[k]] if k in there else None for k in keys}
+        views.append(_View(name, manifests, columns, types))
+    return views
+
+
+def _same_definition(model: Model, name: str, definition: str, found: Mapping[str | None, Manifest]) -> None:
+    older = [key for key, manifest in found.items() if manifest.facts.get("definition") != definition]
+    if older:
+        span = "" if older == [None] else f" ({older[0]} to {older[-1]})"
+        raise TrainingSetError(
+            f"{len(older)} of {len(found)} partitions of {name} were computed by another definition than today's{span}.",
+            where=model.name,
+            do=f"Materialize {name}{f' for {older[0]} to {older[-1]}' if span else ''} again.",
+        )
+
+
+def _types(model: Model, name: str, manifests: Sequence[Manifest]) -> dict[str, Feature]:
+    filled = [manifest for manifest in manifests if manifest.rows] or list(manifests)
+    first = filled[-1].facts["features"] if filled else []
+    for manifest in filled:
+        if manifest.facts["features"] != first:
+            raise TrainingSetError(
+                f"{name} has other columns or types in partition {manifest.partition} than in {filled[-1].partition}.",
+                where=model.name,
+                do=f"Materialize {name} again over the whole window.",
+            )
+    return {feature["name"]: Feature(feature["name"], feature["type"]) for feature in first}
+
+
+def _chosen(model: Model, view: str, types: Mapping[str, Feature]) -> tuple[str, ...]:
+    chosen: dict[str, None] = {}
+    for feature in model.features:
+        name, _, column = feature.partition(".")
+        if name != view:
+            continue
+        if column in ("*", ""):
+            chosen.update(dict.fromkeys(types))
+        elif column in types:
+            chosen[column] = None
+        else:
+            raise unknown_column(model, column, list(types), what=f"features: {feature}")
+    return tuple(chosen)
+
+
+def _select(model: Model, views: list[_View]) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
+    """Features in order, and carried columns, which are added to the view that has them."""
+    owner: dict[str, str] = {}
+    features = []
+    for view in views:
+        for column in view.columns:
+            if column in owner:
+                raise TrainingSetError(
+                    f"{owner[column]} and {view.name} both have a feature {column!r}.",
+                    where=f"{model.name}.features",
+                    do="Rename one of them, or name the columns that you want in place of *.",
+                )
+            owner[column] = view.name
+            features.append(view.types[column])
+    carried = []
+    for position, name in enumerate(carried_names(model)):
+        column = name.rpartition(".")[2]
+        if column in owner or column in model.entity:
+            continue
+        for index, view in enumerate(views):
+            if column in view.types and name in (column, f"{view.name}.{column}"):
+                views[index] = _View(view.name, view.manifests, (*view.columns, column), view.types)
+                owner[column] = view.name
+                carried.append(column)
+                break
+        else:
+            what = "group_by" if position < len(model.training.group_by) else "a gate or weights"
+            raise unknown_column(model, name, [c for view in views for c in view.types], what=what)
+    return tuple(features), tuple(carried)
+
+
+def _entities(
+    model: Model,
+    views: Sequence[_View],
+    population: Population | None,
+    key: str,
+    as_of: datetime,
+    store: Store,
+    inputs: dict[str, str],
+) -> pa.Table:
+    import pyarrow as pa
+
+    if population is not None:
+        entities, read = population.at(as_of)
+        inputs.update(read)
+        return entities
+    tables = []
+    for view in views:
+        manifest = view.manifests[key]
+        if manifest is not None and manifest.rows:
+            inputs[manifest.reference] = manifest.digest
+            tables.append(store.read(manifest, list(model.entity)).select(list(model.entity)))
+    if not tables:
+        return pa.table({name: pa.array([], pa.int64()) for name in model.entity})
+    joined = pa.concat_tables(_same_key_types(model, tables))
+    return joined.group_by(list(model.entity)).aggregate([]).sort_by([(name, "ascending") for name in model.entity])
+
+
+def _join(
+    model: Model,
+    views: Sequence[_View],
+    entities: pa.Table,
+    labels: Labels,
+    key: str,
+    as_of: datetime,
+    end: datetime,
+    store: Store,
+    inputs: dict[str, str],
+    box: Sandbox,
+) -> tuple[pa.Table, Counter[str]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    registered = {"__entities": entities, "__labels": labels.table}
+    names = [*model.entity]
+    select = [f"e.{quote(name)}" for name in names]
+    joins = []
+    for index, view in enumerate(views):
+        manifest = view.manifests[key]
+        if manifest is None or not manifest.rows:
+            select += [f"{_null(view.types[column])} as {quote(column)}" for column in view.columns]
+            continue
+        inputs[manifest.reference] = manifest.digest
+        registered[f"__view_{index}"] = store.read(manifest, [*model.entity, *view.columns])
+        select += [f"v{index}.{quote(column)}" for column in view.columns]
+        joins.append(f"left join __view_{index} v{index} on {_on(model, 'v' + str(index))}")
+    joins.append(f"left join __labels l on {_on(model, 'l')}")
+    _same_key_types(model, [table for table in registered.values() if table.num_rows])
+    first = quote(model.entity[0])
+    select += [f"l.{quote(labels.target)} as {TARGET}", f"l.{first} is not null as __found"]
+    order = ", ".join(f"e.{quote(name)}" for name in model.entity)
+    for name, table in registered.items():
+        box.register(name, table)
+    rows = box.table(f"select {', '.join(select)} from __entities e {' '.join(joins)} order by {order}")
+    for name in registered:
+        box.unregister(name)
+    found = rows.column("__found")
+    matched = pc.sum(found).as_py() or 0
+    counts = Counter({"label outside the population": labels.table.num_rows - matched})
+    target = rows.column(TARGET)
+    if model.label is not None and model.label.default is not None:
+        counts["default"] = rows.num_rows - matched
+        target = pc.if_else(found, target, _default(model, target.type))
+    counts["null label"] = pc.sum(pc.and_(found, pc.is_null(target))).as_py() or 0
+    rows = rows.drop_columns(["__found"]).set_column(rows.column_names.index(TARGET), TARGET, target)
+    kept = rows.filter(pc.is_valid(target))
+    counts["no label"] = rows.num_rows - kept.num_rows - counts["null label"]
+    moment = pa.timestamp("us", "UTC")
+    kept = kept.append_column(AS_OF, pa.array([as_of] * kept.num_rows, moment))
+    kept = kept.append_column(LABEL_END, pa.array([end] * kept.num_rows, moment))
+    return kept, Counter({reason: n for reason, n in counts.items() if n})
+
+
+def _default(model: Model, kind: pa.DataType) -> pa.Scalar:
+    import pyarrow as pa
+
+    assert model.label is not None
+    default = model.label.default
+    try:
+        if isinstance(default, bool) != pa.types.is_boolean(kind):
+            raise pa.ArrowInvalid("")
+        return pa.scalar(default, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        raise LabelError(
+            f"default is {default!r}, but the query's target is {kind}.",
+            where=f"{model.name}.label.default",
+            do="Give a default of the same type, or cast the target.",
+        ) from None
+
+
+def _one_target(model: Model, before: str | None, target: str, taken: Sequence[str]) -> str:
+    if target in taken:
+        raise TrainingSetError(
+            f"the target {target!r} has the name of a feature.", where=f"{model.name}.label.sql", do="Give the target another name with AS."
+        )
+    return before or target
+
+
+def _same_key_types(model: Model, tables: Sequence[pa.Table]) -> Sequence[pa.Table]:
+    for name in model.entity:
+        kinds = sorted({str(table.schema.field(name).type) for table in tables})
+        if len(kinds) > 1:
+            raise TrainingSetError(
+                f"the entity column {name!r} is {' here and '.join(kinds)} there.",
+                where=model.name,
+                do="Cast it to one type in the feature views, the population and the label.",
+            )
+    return tables
+
+
+def _on(model: Model, alias: str) -> str:
+    return " and ".join(f"{alias}.{quote(name)} = e.{quote(name)}" for name in model.entity)
+
+
+def _null(feature: Feature) -> str:
+    kinds = {"int64": "bigint", "float64": "double", "bool": "boolean", "datetime": "timestamptz", "date": "date"}
+    return f"cast(null as {kinds.get(feature.type, 'varchar')})"

@@ -1,0 +1,108 @@
+"""What both forms of a model give to a training set: rows with their as-of time, target and the columns to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.data.feature_table import Feature
+from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.spec.model import Model
+from mlops_assets.spec.training import HalfLife
+from mlops_assets.spec.windows import Windows
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+AS_OF, SPLIT, TARGET, WEIGHT, LABEL_END = "__as_of", "__split", "__target", "__weight", "__label_end"
+
+
+class TrainingSetError(MlopsError):
+    """A training set that cannot be made from what is there."""
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows before the last steps that both forms share.
+
+    Attributes:
+        table: entity, features, carried columns, ``__as_of``, ``__label_end`` and ``__target`` in a fixed order of rows.
+        sides: ``train`` or ``holdout`` per row, empty where the row is dropped.
+        target: name of the target.
+        entity: key columns.
+        features: model inputs in order.
+        carried: columns that are kept for slices, groups or weights alone.
+        inputs: manifest reference to digest of everything read.
+        embargoed: rows between training and holdout.
+        dropped: reason to number of rows left out.
+        keys: partition keys by side.
+        facts: what else is worth recording.
+    """
+
+    table: pa.Table
+    sides: np.ndarray
+    target: str
+    entity: tuple[str, ...]
+    features: tuple[Feature, ...]
+    carried: tuple[str, ...]
+    inputs: Mapping[str, str]
+    embargoed: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def carried_names(model: Model) -> tuple[str, ...]:
+    """Columns that groups, slices, fairness and weights name, in that order, whether or not they are features."""
+    named = [*model.training.group_by]
+    named += [column for gate in model.gates for column in (gate.slice, gate.attribute) if column]
+    if (weights := weights_column(model)) is not None:
+        named.append(weights)
+    return tuple(dict.fromkeys(named))
+
+
+def weights_column(model: Model) -> str | None:
+    """The column that weighs examples, if the spec names one."""
+    weights = model.training.weights
+    return None if isinstance(weights, HalfLife) or weights in ("none", "balanced") else weights
+
+
+def require_history(model: Model, windows: Windows, key: str) -> None:
+    """Refuse a key before which there is too little history to train and judge.
+
+    Raises:
+        TrainingSetError: saying what is there, what is needed, and from which key on it is enough.
+    """
+    calendar = windows.calendar
+    assert calendar is not None
+    where = f"{model.name}@{key}"
+    if not calendar.contains(key):
+        raise TrainingSetError(f"{key!r} is no partition of its calendar, which starts with {calendar.first_key}.", where=where)
+    there = windows.history(key)
+    if there < windows.minimum:
+        enough = calendar.shift(calendar.first_key, windows.minimum + windows.horizon - 1)
+        raise TrainingSetError(
+            f"{there} {calendar.every}s of history with final labels are there, but at least {windows.minimum} are needed.",
+            where=where,
+            do=f"Train as of {enough} or later, or declare a smaller training.minimum.",
+        )
+    if not windows.train_keys(key):
+        held = windows.holdout_periods(key)
+        raise TrainingSetError(
+            f"{there} {calendar.every}s of history leave nothing to train on: the holdout takes {held} and the embargo {windows.horizon}.",
+            where=where,
+            do="Train later, or declare a shorter holdout.",
+        )
+
+
+def unknown_column(model: Model, column: str, valid: Sequence[str], *, what: str) -> TrainingSetError:
+    """The error for a column that is not there, with the nearest valid name."""
+    guess = nearest(column, valid)
+    return TrainingSetError(
+        f"{what} names the column {column!r}, which is not there.",
+        where=model.name,
+        valid=sorted(valid),
+        do=f"Did you mean {guess!r}?" if guess else None,
+    )
