@@ -31,7 +31,7 @@ LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 """Libraries whose versions may change what is learned; recorded in the bundle."""
 
 EARLY_STOPPING_FOLDS = 4
-"""With early stopping the newest fifth of the training rows (undated: a quarter of them) decides the number of trees; then all are learned."""
+"""With early stopping the newest fifth of the training rows (undated: a random quarter) decides the number of trees."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def train(
         fitted=fitted,
     )
     notes[:0] = [f"feature {name!r} has no value in any training row" for name in encoder.empty_features]
-    counts = pd.Series(learner.y).value_counts() if target.classes else {}
+    counts: dict[float, int] = pd.Series(learner.y).value_counts().to_dict() if target.classes else {}
     return Trained(
         bundle=bundle,
         trials=trials,

@@ -222,7 +222,7 @@ def _microseconds(column: pd.Series, feature: Feature) -> np.ndarray:
         if feature.type == "datetime" and column.notna().any():
             raise BundleInputError([InputProblem(None, feature.name, "has no time zone; give moments in UTC")])
         return column.to_numpy().astype("datetime64[us]")
-    codes, distinct = pd.factorize(column.astype(object))
+    codes, distinct = pd.factorize(column.to_numpy(dtype=object))
     moments = np.full(len(distinct) + 1, np.datetime64("NaT"), dtype="datetime64[us]")
     for index, value in enumerate(distinct):
         try:
@@ -230,7 +230,8 @@ def _microseconds(column: pd.Series, feature: Feature) -> np.ndarray:
         except ValueError as error:
             row = int(np.flatnonzero(codes == index)[0])
             raise BundleInputError([InputProblem(row, feature.name, str(error))]) from None
-    return moments[codes]
+    moved: np.ndarray = moments[codes]
+    return moved
 
 
 def _datetime_numbers(column: pd.Series, feature: Feature) -> np.ndarray:

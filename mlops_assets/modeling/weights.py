@@ -80,4 +80,5 @@ def _scaled(weights: np.ndarray) -> np.ndarray:
     total = float(weights.sum())
     if total == 0:
         raise ModelingError("all weights are 0.", where="training.weights")
-    return weights * (len(weights) / total)
+    scaled: np.ndarray = weights * (len(weights) / total)
+    return scaled

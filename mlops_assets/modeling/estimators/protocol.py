@@ -71,7 +71,10 @@ class Fitted(Protocol):
 class Recipe(Protocol):
     """How to build one kind of estimator with its parameters; checked when it is made."""
 
-    form: Form
+    @property
+    def form(self) -> Form:
+        """The matrix that it learns from."""
+        ...
 
     def params(self, rows: int) -> dict[str, Any]:
         """All parameters that shape the result on so many training rows, as plain data."""
