@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.modeling.signature import ModelingError
 
@@ -77,7 +77,7 @@ def build_holdout(task: str, bundle: Bundle, training_set: TrainingSet, champion
     from mlops_assets.modeling.metrics import pointwise_loss
 
     classes = tuple(bundle.classes)
-    train, rows = (_rows(training_set, side, bundle.target) for side in ("train", "holdout"))
+    train, rows = _rows(training_set, "train", bundle.target), _rows(training_set, "holdout", bundle.target)
     prediction = predict(bundle, rows.table)
     naive, method = naive_prediction(task, train.y, rows.n, len(classes))
     scored, error = _champion(champion, bundle, rows.table)
@@ -119,7 +119,7 @@ def naive_prediction(task: str, y: Array, n: int, classes: int) -> tuple[Array, 
     return np.full(n, y.mean()), "mean of the training rows"
 
 
-def _rows(training_set: TrainingSet, side: str, target: Target) -> Rows:
+def _rows(training_set: TrainingSet, side: Literal["train", "holdout"], target: Target) -> Rows:
     table = training_set.split(side).to_pandas()
     known = table[TARGET].notna()
     kept = table[known].reset_index(drop=True)

@@ -6,6 +6,8 @@ shares of the classes; regression by RMSE against the mean. Red unless the lower
 
 from __future__ import annotations
 
+import math
+
 from mlops_assets.modeling.gates.comparison import compare
 from mlops_assets.modeling.gates.limits import show
 from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status
@@ -15,22 +17,28 @@ from mlops_assets.spec.metrics import GREATER_IS_BETTER
 
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     """Pass, fail, or inconclusive where the rows are too few for an interval."""
-    metric = context.model.main_metric
+    return against_naive(context, name, gate, context.model.main_metric, 0.0)
+
+
+def against_naive(context: GateContext, name: str, gate: Gate, metric: str, margin: float) -> GateResult:
+    """Pass when the lower confidence bound of the improvement over the naive model lies above ``-margin``, else fail."""
     holdout = context.holdout
-    found = compare(context, metric, holdout.naive, 0.0, gate.confidence)
+    found = compare(context, metric, holdout.naive, margin, gate.confidence)
     gain, needed = found.improvement, gate.min_n or MIN_N
     status: Status
     if gain.bounds is None or gain.n_effective < needed:
         status, why = "inconclusive", f"{gain.n_effective:.0f} effective rows, or one class only, are too few to tell"
-    elif gain.bounds[0] > 0:
-        status, why = "pass", "is better"
+    elif gain.bounds[0] > -found.tolerated:
+        status, why = "pass", "is better" if gain.bounds[0] > 0 else "is worse by less than the margin"
     else:
-        status, why = "fail", "is not shown to be better"
+        status, why = "fail", "is not shown to be better" if not margin else "is not shown to be within the margin"
     return GateResult(
         name,
         status,
-        found.candidate,
-        f"{metric} better than the naive model's {found.reference:.4g}, by the lower confidence bound",
+        found.candidate if math.isfinite(found.candidate) else None,
+        f"{metric} better than the naive model's {found.reference:.4g}"
+        + (f" less {found.tolerated:.4g}" if margin else "")
+        + ", by the lower confidence bound",
         None if gain.bounds is None else _around(metric, found.reference, gain.bounds),
         gain.n,
         gain.n_effective,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare
 from mlops_assets.modeling.gates.limits import decide, show
 from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult
@@ -29,7 +31,7 @@ def against_champion(context: GateContext, name: str, gate: Gate, metric: str, m
     return GateResult(
         name,
         status,
-        gain.value,
+        gain.value if math.isfinite(gain.value) else None,
         f"improvement over the champion in {metric} at least {-found.tolerated:.4g}",
         gain.bounds,
         gain.n,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,15 @@ class Comparison:
     @property
     def data(self) -> dict[str, Any]:
         return {
-            "candidate": self.candidate,
-            "reference": self.reference,
+            "candidate": _finite(self.candidate),
+            "reference": _finite(self.reference),
             "improvement": self.improvement.to_json(),
             "tolerated_loss": self.tolerated,
         }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def compare(context: GateContext, metric_name: str, reference: Array, margin: float, confidence: float | None) -> Comparison:

@@ -12,8 +12,9 @@ import math
 from typing import Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
+from mlops_assets.modeling.gates.beats_naive import against_naive
 from mlops_assets.modeling.gates.champion import against_champion
-from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare
+from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN
 from mlops_assets.modeling.gates.limits import decide, requirement, show
 from mlops_assets.modeling.gates.result import MIN_N, MIN_SLICE_N, GateContext, GateResult, Status, worst
 from mlops_assets.modeling.metrics import metric_of, pointwise_loss
@@ -30,7 +31,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         margin = DEFAULT_MARGIN if gate.margin is None else gate.margin
         parts.append(against_champion(context, name, gate, gate.metric, margin))
     if gate.versus == "naive":
-        parts.append(_against_naive(context, name, gate, gate.metric))
+        parts.append(against_naive(context, name, gate, gate.metric, gate.margin or 0.0))
     if gate.at_least is not None or gate.at_most is not None:
         parts.append(_threshold(context, name, gate, gate.metric))
     if len(parts) == 1:
@@ -60,24 +61,6 @@ def _threshold(context: GateContext, name: str, gate: Gate, metric: str) -> Gate
         found.n_effective,
         f"{metric}: {why}.",
         {"metric": metric, "confidence": found.confidence},
-    )
-
-
-def _against_naive(context: GateContext, name: str, gate: Gate, metric: str) -> GateResult:
-    holdout = context.holdout
-    found = compare(context, metric, holdout.naive, gate.margin or 0.0, gate.confidence)
-    gain = found.improvement
-    status, why = decide(gain, at_least=-found.tolerated, min_n=gate.min_n or MIN_N)
-    return GateResult(
-        name,
-        status,
-        gain.value,
-        f"improvement over the naive model in {metric} at least {-found.tolerated:.4g}" + _at(gate),
-        gain.bounds,
-        gain.n,
-        gain.n_effective,
-        f"{metric} {found.candidate:.4g} against {found.reference:.4g} of {holdout.naive_method}: improvement {show(gain)}; {why}.",
-        {"metric": metric, **found.data},
     )
 
 

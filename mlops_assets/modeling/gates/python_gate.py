@@ -28,10 +28,11 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     """
     assert gate.python is not None
     function = resolve(gate.python, context.folder)
-    holdout = context.evaluation.rows["holdout"]
-    unread = GateResult(name, "fail", None, f"{gate.python} passes", n=holdout, n_effective=context.evaluation.blocks["n_effective"])
+    measured = context.measured
+    worth = measured.blocks["n_effective"]
+    unread = GateResult(name, "fail", None, f"{gate.python} passes", n=measured.rows["holdout"], n_effective=worth)
     try:
-        answer = function(context.evaluation)
+        answer = function(measured)
     except Exception as error:
         return replace(unread, detail=f"{gate.python} raised {type(error).__name__}: {error}")
     return _read(answer, unread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -65,13 +66,13 @@ class GateResult:
         return {
             "name": self.name,
             "status": self.status,
-            "observed": self.observed,
+            "observed": plain(self.observed),
             "required": self.required,
-            "interval": None if self.interval is None else list(self.interval),
+            "interval": plain(self.interval),
             "n": self.n,
             "n_effective": None if self.n_effective is None else round(self.n_effective, 1),
             "detail": self.detail,
-            "data": dict(self.data),
+            "data": plain(self.data),
         }
 
     @classmethod
@@ -90,7 +91,7 @@ class GateContext:
         model: the declaration.
         bundle: the candidate.
         training_set: what it learned from and is judged on.
-        evaluation: its evaluation; Python gates get it.
+        evaluation: its evaluation, which Python gates get; None measures it when it is asked for.
         champion: the model that serves; None where there is none.
         folder: folder of the defs.yaml, against which `.module:function` is resolved.
         seed: seed of everything random.
@@ -102,7 +103,7 @@ class GateContext:
     model: Model
     bundle: Bundle
     training_set: TrainingSet
-    evaluation: Evaluation
+    evaluation: Evaluation | None
     champion: Bundle | None
     folder: Path
     seed: int
@@ -117,6 +118,15 @@ class GateContext:
 
         return build_holdout(self.model.task, self.bundle, self.training_set, self.champion)
 
+    @cached_property
+    def measured(self) -> Evaluation:
+        """The evaluation of these rows."""
+        from mlops_assets.modeling.evaluation import evaluate_holdout
+
+        if self.evaluation is not None:
+            return self.evaluation
+        return evaluate_holdout(self.model, self.holdout, self.bundle, self.champion, self.training_set.manifest.digest, seed=self.seed)
+
     def random(self) -> np.random.Generator:
         """A fresh generator from the seed."""
         import numpy as np
@@ -126,6 +136,17 @@ class GateContext:
 
 Judge = Callable[[GateContext, str, "Gate"], GateResult]
 """``judge(context, name of the check, settings)``, the one function of every gate module."""
+
+
+def plain(value: Any) -> Any:
+    """The same as JSON data: NumPy scalars as numbers, tuples as lists, and None for a number that is none."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    item = getattr(value, "item", None)
+    value = item() if callable(item) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def worst(statuses: Iterable[str]) -> Status:
