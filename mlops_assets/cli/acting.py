@@ -1,0 +1,92 @@
+"""What commands that act on the ledger share: whose key, which environment, how many approvals, and how a refusal is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlops_assets.cli.common import print_json
+from mlops_assets.errors import MlopsError, nearest
+
+if TYPE_CHECKING:
+    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.state import DeploymentState
+
+KeyOption = Annotated[str | None, typer.Option("--key", envvar="MLOPS_KEY", show_envvar=True, help="API key of the principal who acts.")]
+EnvironmentOption = Annotated[str | None, typer.Option("--environment", help="dev, test or prod. Default: the project's setting.")]
+NameArgument = Annotated[str, typer.Argument(help="Name of the model.")]
+VersionArgument = Annotated[int | None, typer.Argument(min=1, help="Version. Default: the newest one that it is about.")]
+
+
+@contextmanager
+def answering(json: bool) -> Iterator[None]:
+    """With ``json``, a refusal or an error is a JSON document on stdout as well as a message on stderr."""
+    try:
+        yield
+    except MlopsError as error:
+        if json:
+            parts = {"found": error.found, "where": error.where, "valid": list(error.valid), "do": error.do}
+            print_json({"schema": 1, "ok": False, "refused": error.exit_code == 1, "error": parts})
+        raise
+
+
+def open_for(project: Path | None, environment: str | None) -> Workspace:
+    """The workspace of a project in one environment."""
+    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.settings import load_settings
+
+    return Workspace(load_settings(project, environment))
+
+
+def identify(workspace: Workspace, key: str | None) -> Actor:
+    """The principal behind ``key``, else the operating system's user.
+
+    Raises:
+        KeyRefused: for a key that is unknown, expired or revoked.
+    """
+    from mlops_assets.governance.principals import authenticate, os_user
+
+    return authenticate(workspace.ledger.fold().keys, key, workspace.ledger.now()) if key else os_user()
+
+
+def known(workspace: Workspace, name: str) -> DeploymentState:
+    """The state of a model that the ledger or the definitions know.
+
+    Raises:
+        MlopsError: when neither does.
+    """
+    state = workspace.ledger.state(name)
+    if state.sequence == 0:
+        models = sorted({*workspace.ledger.fold().models(workspace.settings.environment), *workspace.catalogue.models})
+        if name not in models:
+            guess = nearest(name, models)
+            raise MlopsError(f"there is no model {name!r}.", valid=models, do=f"Did you mean {guess!r}?" if guess else None)
+    return state
+
+
+def approvals_needed(workspace: Workspace, name: str) -> int:
+    """How many distinct people must approve ``name``: what its definition says, else the environment's setting."""
+    model = workspace.catalogue.models.get(name)
+    declared = model.approvals.get(workspace.settings.environment) if model is not None else None
+    return workspace.settings.approvals if declared is None else declared
+
+
+def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
+    """Let MLflow's aliases and tags follow; says what is wrong where MLflow does not, since the ledger has decided already."""
+    from mlops_assets.governance.following import follow
+
+    try:
+        differences = follow(workspace.registry, workspace.ledger.fold(), name)
+    except MlopsError as error:
+        problem = f"MLflow does not follow: {error} `mlops registry sync` repairs it."
+        typer.echo(f"warning: {problem}", err=True)
+        return {"agrees": None, "problem": problem}
+    left = [str(difference) for difference in differences if not difference.repaired]
+    for line in left:
+        typer.echo(f"warning: {line}", err=True)
+    return {"agrees": not left, "problem": "; ".join(left) or None}

@@ -1,0 +1,133 @@
+"""What `mlops status` shows of one model, as data and as text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.cli.acting import approvals_needed
+from mlops_assets.errors import MlopsError
+from mlops_assets.governance.approvals import standing
+from mlops_assets.ledger.state import DeploymentState, Version
+
+if TYPE_CHECKING:
+    from mlops_assets.components.workspace import Workspace
+
+
+def describe(workspace: Workspace, name: str) -> dict[str, Any]:
+    """Everything that is true of a model in the workspace's environment, as plain JSON data."""
+    state = workspace.ledger.state(name)
+    needed = approvals_needed(workspace, name)
+    verdict = state.verdicts.get(state.last_verdict or "")
+    return {
+        "model": name,
+        "environment": state.environment,
+        "champion": state.champion,
+        "challenger": state.challenger,
+        "traffic": {str(number): share for number, share in sorted(state.traffic.items())},
+        "versions": [_version(workspace, state, version, needed) for _, version in sorted(state.versions.items())],
+        "last_verdict": _verdict(state, verdict) if verdict else None,
+        "history": [{"version": one.version, "from": one.since, "until": one.until} for one in state.intervals],
+        "rollout": asdict(state.rollout) if state.rollout else None,
+        "incidents": [asdict(incident) for _, incident in sorted(state.incidents.items())],
+        "drift": dict(state.last_drift) if state.last_drift else None,
+        "mlflow": _mlflow(workspace, name, state),
+        "next": _next(workspace, state, needed),
+    }
+
+
+def _verdict(state: DeploymentState, verdict: Any) -> dict[str, Any]:
+    kept = {"id": verdict.id, "status": verdict.status, "at": verdict.at, "as_of": verdict.as_of}
+    return {**kept, "gates": [dict(gate) for gate in verdict.gates], "waived": sorted(state.waived(verdict.id))}
+
+
+def _version(workspace: Workspace, state: DeploymentState, version: Version, needed: int) -> dict[str, Any]:
+    verdict = state.verdicts.get(version.verdict)
+    stand = standing(version, needed, workspace.ledger.now())
+    waivers = [waiver for waiver in state.waivers if waiver.verdict == version.verdict]
+    return {
+        "version": version.number,
+        "state": version.state,
+        "since": version.since,
+        "as_of": version.as_of,
+        "sample": version.sample,
+        "digests": dict(version.digests),
+        "verdict": {"id": version.verdict, "status": verdict.status if verdict else None},
+        "waivers": [{"by": one.by, "at": one.at, "gates": list(one.gates), "reason": one.reason} for one in waivers],
+        "approvals": {
+            "needed": needed,
+            "given": [{"by": one.by, "at": one.at, "comment": one.comment} for one in stand.approvals],
+            "requested_by": stand.request.by if stand.request else None,
+            "expires": stand.request.expires if stand.request else None,
+            "lapsed": stand.lapsed,
+        },
+        "registered": {"by": version.registered_by, "at": version.registered_at, "from": dict(version.source) if version.source else None},
+    }
+
+
+def _mlflow(workspace: Workspace, name: str, state: DeploymentState) -> dict[str, Any]:
+    """Aliases as MLflow has them, and whether they are what the ledger says; ``agrees`` is None where MLflow does not answer."""
+    from mlops_assets.governance.following import aliases
+
+    if not state.versions:
+        return {"aliases": {}, "agrees": None, "problem": None}
+    try:
+        found = workspace.registry.aliases(name)
+    except MlopsError as error:
+        return {"aliases": None, "agrees": None, "problem": str(error)}
+    wanted = aliases(workspace.ledger.fold(), name)
+    wrong = [
+        f"{alias}: MLflow says {found.get(alias) or 'nothing'}, the ledger says {version or 'nothing'}"
+        for alias, version in sorted(wanted.items())
+        if found.get(alias) != version
+    ]
+    problem = f"{'; '.join(wrong)}. `mlops registry sync` repairs it." if wrong else None
+    return {"aliases": found, "agrees": not wrong, "problem": problem}
+
+
+def _next(workspace: Workspace, state: DeploymentState, needed: int) -> str:
+    """What would come next for this model, in words."""
+    waiting = [version for _, version in sorted(state.versions.items(), reverse=True) if version.state in ("candidate", "approved")]
+    if state.challenger is not None:
+        return f"version {state.challenger} is in its rollout"
+    if not waiting:
+        return "nothing waits" if state.champion else f"`mlops run {state.model}` makes a candidate"
+    stand = standing(waiting[0], needed, workspace.ledger.now())
+    if stand.enough:
+        return f"`mlops promote {state.model} {waiting[0].number}` makes version {waiting[0].number} champion"
+    if stand.request is None:
+        return f"version {waiting[0].number} has {stand}; `mlops promote {state.model} {waiting[0].number}` asks for them"
+    return f"version {waiting[0].number} has {stand}; `mlops approve {state.model} {waiting[0].number}` until {stand.request.expires}"
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """The document for people."""
+    traffic = ", ".join(f"version {number} {share:.0%}" for number, share in document["traffic"].items())
+    lines = [
+        f"{document['model']} in {document['environment']}: {f'champion {document["champion"]}' if document['champion'] else 'no champion'}"
+    ]
+    if traffic:
+        lines.append(f"  traffic   {traffic}")
+    for version in document["versions"]:
+        given = [one["by"] for one in version["approvals"]["given"]]
+        parts = [f"verdict {version['verdict']['status']}"]
+        if version["as_of"]:
+            parts.append(f"as of {version['as_of']}")
+        if version["sample"] < 1:
+            parts.append(f"sample {version['sample']:.0%}")
+        if given:
+            parts.append(f"approved by {', '.join(given)}")
+        parts += [f"{', '.join(one['gates'])} WAIVED by {one['by']}: {one['reason']}" for one in version["waivers"]]
+        lines.append(f"  version {version['version']:<4} {version['state']:<12} since {version['since'][:19]}Z  {'; '.join(parts)}")
+    if document["last_verdict"]:
+        verdict = document["last_verdict"]
+        lines.append(f"  verdict   {verdict['status']} ({verdict['id'][:12]}) at {verdict['at'][:19]}Z")
+    lines += [f"  incident  {one['id']} {one['severity']}: {one['summary']}" for one in document["incidents"]]
+    for one in document["history"]:
+        lines.append(f"  history   version {one['version']:<4} {one['from'][:19]}Z to {one['until'][:19] + 'Z' if one['until'] else 'now'}")
+    mlflow = document["mlflow"]
+    if mlflow["problem"]:
+        lines.append(f"  mlflow    {mlflow['problem']}")
+    elif mlflow["agrees"]:
+        lines.append("  mlflow    aliases agree")
+    return "\n".join([*lines, f"  next      {document['next']}"])
