@@ -85,12 +85,12 @@ def promote(
             version = bring(workspace, open_for(project, origin), name, version, who)
         known(workspace, name)
         needed = approvals_needed(workspace, name)
-        before = workspace.ledger.state(name).champion
         try:
             event = actions.promote(workspace.ledger, name, version, who, needed=needed, reason=reason)
         except Refused as refusal:
             raise ask(workspace, name, version, who, needed, refusal) from None
         mlflow = follow_in_mlflow(workspace, name)
+    before = event.body.get("replaces")
     if json:
         extra = {
             "replaced": before,

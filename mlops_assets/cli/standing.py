@@ -103,9 +103,8 @@ def _next(workspace: Workspace, state: DeploymentState, needed: int) -> str:
 def as_text(document: dict[str, Any]) -> str:
     """The document for people."""
     traffic = ", ".join(f"version {number} {share:.0%}" for number, share in document["traffic"].items())
-    lines = [
-        f"{document['model']} in {document['environment']}: {f'champion {document["champion"]}' if document['champion'] else 'no champion'}"
-    ]
+    champion = f"champion {document['champion']}" if document["champion"] else "no champion"
+    lines = [f"{document['model']} in {document['environment']}: {champion}"]
     if traffic:
         lines.append(f"  traffic   {traffic}")
     for version in document["versions"]:

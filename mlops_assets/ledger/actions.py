@@ -9,6 +9,7 @@ reject and waive; an operator for the rest, as soon as one exists.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -89,7 +90,10 @@ def record_verdict(
 
 def gate_summary(gate: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a gate's result that the ledger keeps."""
-    return {name: gate[name] for name in ("name", "status", "observed", "required", "n") if gate.get(name) is not None}
+    kept = {name: gate[name] for name in ("name", "status", "observed", "required", "n") if gate.get(name) is not None}
+    if "observed" in kept and not math.isfinite(kept["observed"]):
+        del kept["observed"]
+    return kept
 
 
 def register(

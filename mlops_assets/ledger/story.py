@@ -63,7 +63,8 @@ def _drift(event: Event, body: Mapping[str, Any], about: str) -> str:
 
 def _key_created(event: Event, body: Mapping[str, Any], about: str) -> str:
     until = f", until {body['expires'][:19]}Z" if body.get("expires") else ""
-    return f"{event.actor} made key {body['prefix']} for {body['principal']}: {', '.join(body['roles'])} for {', '.join(body['scopes'])}{until}"
+    rights = f"{', '.join(body['roles'])} for {', '.join(body['scopes'])}"
+    return f"{event.actor} made key {body['prefix']} for {body['principal']}: {rights}{until}"
 
 
 _TELL: Mapping[str, Callable[[Event, Mapping[str, Any], str], str]] = {
