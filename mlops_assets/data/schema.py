@@ -239,7 +239,7 @@ def check(dataset: Dataset, table: pa.Table, groups: np.ndarray) -> list[Finding
         if not column.nullable and values.null_count and name != _time_of_events(dataset):
             findings.append(_finding(name, "not missing", values.is_null(), None))
         findings += [found for one in column.checks if (found := _run(one, name, values)) is not None]
-        if column.unique:
+        if column.unique and dataset.primary_key != (name,):
             findings += _repeated([name], "unique", table, groups)
     if schema.unique:
         findings += _repeated(list(dataset.primary_key), "primary key", table, groups)
@@ -299,15 +299,19 @@ def _repeated(names: list[str], rule: str, table: pa.Table, groups: np.ndarray) 
     import numpy as np
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
 
+    if len(names) == 1:
+        only = table.column(names[0])
+        if pc.count_distinct(only).as_py() == len(only) - only.null_count:
+            return []
     codes = {"": groups}
     present = np.ones(table.num_rows, dtype=bool)
     for name in names:
         column = table.column(name)
         present &= column.is_valid().to_numpy()
         codes[name] = _codes(column)
-    order = [array for array in codes.values() if len(names) > 1 or array is not groups or groups.any()]
-    repeated = pd.DataFrame(dict(enumerate(order))).duplicated().to_numpy() & present
+    repeated = pd.DataFrame(codes).duplicated().to_numpy() & present
     rows = np.flatnonzero(repeated)
     if not len(rows):
         return []
