@@ -8,7 +8,6 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 	"$$python" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo "$$python" && break; done)
-CODE := mlops_assets definitions tests benchmarks
 
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -38,7 +37,8 @@ ui: $(VENV)/.installed  ## Dagster on port 3000 and MLflow on port 5000
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 bench: $(VENV)/.installed  ## Benchmarks, each against its baseline in the same run
-	@for script in benchmarks/*/run.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@scripts=$$(grep -rl --include='*.py' '__main__' benchmarks | sort)
+	for script in $$scripts; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:  ## Remove what setup, tests and runs have made: .venv, caches, .mlops and the Dagster instance's records
 	rm -rf $(VENV) .mlops .pytest_cache .mypy_cache .ruff_cache .hypothesis
