@@ -23,8 +23,8 @@ _NEUTRAL_GATE = {"gate": "consistency"}
 def check_project(project: Path, environment: Mapping[str, str] | None = None) -> tuple[Catalogue, list[Problem]]:
     """The sound part of a project, and every problem in the order of files and lines.
 
-    A definition with a mistake is judged further without the part that is wrong, so that one mistake does not hide
-    another one.
+    A definition with a mistake is judged further as it was probably meant, or without the part that is wrong, so that
+    one mistake does not hide another one.
     """
     entries, problems = load_entries(project, environment)
     mended = [_mended(entry) for entry in entries]
@@ -51,14 +51,15 @@ def _same_matter(problem: Problem, entry: Entry) -> bool:
 
 
 def _mended(entry: Entry) -> Entry:
-    """The entry without its broken keys, if it still says something then."""
+    """The entry as it was probably meant, or without its broken keys, if it still says something then."""
     if entry.declaration is not None or any(not path or path[0] in _DECIDES_MUCH for path in entry.broken):
         return entry
     attributes = copy.deepcopy(named_keys(entry.attributes))
     paths: list[KeyPath] = list(entry.broken)
     for boldly in (False, True):
         for path in paths:
-            _mend(attributes, path, boldly)
+            if boldly or path not in entry.meant or not _replace(attributes, path, entry.meant[path]):
+                _mend(attributes, path, boldly)
         declaration, problems = validate_document(entry.kind, attributes, file=entry.origin.file)
         if declaration is not None:
             return replace(entry, declaration=declaration)
@@ -83,3 +84,19 @@ def _mend(attributes: Any, path: KeyPath, boldly: bool) -> None:
         inside = inside.get(part) if isinstance(inside, dict) else None
     if isinstance(inside, dict):
         inside.pop(keys[plain - 1], None)
+
+
+def _replace(attributes: Any, path: KeyPath, meant: tuple[KeyPath, str | None]) -> bool:
+    """Put what was meant in place of the key or the value at ``path``; whether that was possible."""
+    inside = attributes
+    for part in path[:-1]:
+        if isinstance(inside, list) and isinstance(part, int):
+            inside = inside[part]
+        else:
+            inside = inside.get(part) if isinstance(inside, dict) else None
+    (*_, key), value = meant
+    if not isinstance(inside, dict) or path[-1] not in inside or (key != path[-1] and key in inside):
+        return False
+    found = inside.pop(path[-1])
+    inside[key] = found if value is None else value
+    return True

@@ -47,8 +47,10 @@ class Findings:
         do: str | None = None,
         severity: Severity = "error",
     ) -> None:
-        """Note a problem of the declaration ``owner`` at ``path``."""
+        """Note a problem of the declaration ``owner`` at ``path``; one value in place of a list of one has no number."""
         origin = self.catalogue.origins[owner]
+        if path and isinstance(path[-1], int) and path not in origin.lines and path[:-1] in origin.lines:
+            path = path[:-1]
         problem = Problem(origin.file, origin.line_of(path), spell(path), found, tuple(valid), suggestion, severity, do)
         self._problems.append(problem)
 

@@ -9,7 +9,7 @@ from mlops_assets.spec.findings import Findings
 from mlops_assets.spec.known_columns import feature_columns
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.sql import mentions, output
-from mlops_assets.spec.windows import WindowError, label_sources, model_partitions, population_sources
+from mlops_assets.spec.windows import label_sources, population_sources
 
 
 def view_leaks(view: FeatureView, findings: Findings) -> None:
@@ -24,12 +24,11 @@ def view_leaks(view: FeatureView, findings: Findings) -> None:
                 findings.add(view.name, ("sql",), found, do="Leave it out, or declare it `known: before` if it is.")
 
 
-def model_leaks(model: Model, findings: Findings) -> None:
-    """The target or a column known later among the features, immature labels, a random split of dated rows, tables without history."""
-    try:
-        dated = model_partitions(model, findings.catalogue) is not None
-    except WindowError:
-        return
+def model_leaks(model: Model, dated: bool, findings: Findings) -> None:
+    """The target or a column known later among the features, immature labels, a random split of dated rows, tables without history.
+
+    ``dated`` says whether the model has a calendar.
+    """
     if model.examples is not None:
         _examples(model, dated, findings)
     else:

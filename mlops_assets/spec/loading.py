@@ -43,6 +43,7 @@ class Entry:
         attributes: its attributes with the environment filled in.
         declaration: the declaration; None if there are mistakes in it.
         broken: key paths that hold a mistake.
+        meant: for some of these, the path and the value that were probably meant; the value None keeps the one that is there.
     """
 
     kind: type[Declaration]
@@ -50,7 +51,8 @@ class Entry:
     origin: Origin
     attributes: Any
     declaration: Declaration | None
-    broken: tuple[KeyPath, ...] = field(default=())
+    broken: tuple[KeyPath, ...] = ()
+    meant: Mapping[KeyPath, tuple[KeyPath, str | None]] = field(default_factory=dict)
 
 
 def load_catalogue(project: Path, environment: Mapping[str, str] | None = None) -> tuple[Catalogue, list[Problem]]:
@@ -170,8 +172,8 @@ def _entry(
         report((), "a document is a mapping with `type` and `attributes`")
         return None
     if "type" not in value:
-        meant = nearest("type", value)
-        report((), "the key 'type' is missing", valid=tuple(TYPES), do=f"Did you write it {meant!r}?" if meant else None)
+        guess = nearest("type", value)
+        report((), "the key 'type' is missing", valid=tuple(TYPES), do=f"Did you write it {guess!r}?" if guess else None)
         return None
     cls = TYPES.get(str(value["type"]))
     if cls is None:
@@ -201,6 +203,7 @@ def _entry(
     name = attributes.get("name")
     paths = {spell(path): path for path in lines}
     broken = [paths.get(p.path, _split(p.path)) for p in found_problems]
+    meant = {path: _meant(path, p) for path, p in zip(broken, found_problems, strict=True) if p.suggestion}
     broken += [path for path, _ in rendered.mistakes] + [path[1:] for path in duplicated if path[:1] == ("attributes",)]
     return Entry(
         kind=cls,
@@ -209,7 +212,14 @@ def _entry(
         attributes=rendered.value,
         declaration=None if broken else declaration,
         broken=tuple(broken),
+        meant=meant,
     )
+
+
+def _meant(path: KeyPath, problem: Problem) -> tuple[KeyPath, str | None]:
+    if problem.about == "key":
+        return (*path[:-1], str(problem.suggestion)), None
+    return path, problem.suggestion
 
 
 def _split(path: str) -> KeyPath:

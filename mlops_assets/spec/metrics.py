@@ -55,6 +55,24 @@ SERVING_METRICS = (
 """Metrics of a serving model that alerts and rollouts may name beside those of its task."""
 
 
+OTHER_NAMES: dict[str, str] = {
+    "auc": "roc_auc",
+    "auroc": "roc_auc",
+    "average_precision": "pr_auc",
+    "auprc": "pr_auc",
+    "logloss": "log_loss",
+    "cross_entropy": "log_loss",
+    "brier_score": "brier",
+    "mse": "rmse",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+    "r_squared": "r2",
+    "f1_score": "f1",
+    "macro_f1": "f1_macro",
+}
+"""What metrics are called elsewhere -> the nearest one here."""
+
+
 def metric_names(task: str) -> tuple[str, ...]:
     """Metrics that a model of this task may name; empty for an unknown task."""
     return TASK_METRICS.get(task, ())

@@ -11,9 +11,9 @@ from mlops_assets.errors import nearest
 from mlops_assets.spec.catalogue import Declaration
 from mlops_assets.spec.cron import cron_mistake
 from mlops_assets.spec.digest import functions
-from mlops_assets.spec.findings import Findings
+from mlops_assets.spec.findings import Findings, misspelling
 from mlops_assets.spec.lightgbm_parameters import CANONICAL
-from mlops_assets.spec.metrics import GREATER_IS_BETTER, SERVING_METRICS, metric_names
+from mlops_assets.spec.metrics import GREATER_IS_BETTER, OTHER_NAMES, SERVING_METRICS, metric_names
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
 
@@ -100,7 +100,9 @@ def check_metrics(model: Model, findings: Findings) -> None:
         if elsewhere:
             findings.add(model.name, path, f"{metric} is a metric of {elsewhere[0]}, but the task is {model.task}", valid=valid)
         else:
-            findings.name(model.name, path, metric, valid, "metric")
+            known = OTHER_NAMES.get(metric, metric)
+            meant = known if known in valid else nearest(metric, valid)
+            findings.add(model.name, path, f"there is no metric {metric!r}", valid=valid, suggestion=meant)
     changed: dict[str, int] = {}
     for number, gate in enumerate(model.gates):
         if gate.gate is not None and changed.setdefault(gate.gate, number) != number:
@@ -118,6 +120,12 @@ def check_parameters(model: Model, findings: Findings) -> None:
     for path, name in [*named, *((("training", "tune", "space", name), name) for name in tuned or ())]:
         meaning = CANONICAL.get(name)
         if meaning is None:
-            findings.add(model.name, path, f"LightGBM has no parameter {name!r}", suggestion=nearest(name, CANONICAL))
+            findings.add(model.name, path, f"LightGBM has no parameter {name!r}", suggestion=_parameter(name))
         elif path[1] == "estimator" and seen.setdefault(meaning, name) != name:
             findings.add(model.name, path, f"{name!r} and {seen[meaning]!r} are one parameter, given twice")
+
+
+def _parameter(name: str) -> str | None:
+    """The parameter that was probably meant, by its documented name unless an alias is much more alike."""
+    alias = nearest(name, CANONICAL)
+    return misspelling(name, [CANONICAL[alias]]) or alias if alias else None

@@ -35,6 +35,7 @@ class Problem:
         valid: what may stand there, if that can be listed.
         suggestion: the valid name that was probably meant.
         do: what to do about it, where a name does not say it.
+        about: whether the key itself is wrong or what stands there.
     """
 
     file: Path
@@ -45,6 +46,7 @@ class Problem:
     suggestion: str | None = None
     severity: Severity = "error"
     do: str | None = None
+    about: Literal["key", "value"] = "value"
 
     def __str__(self) -> str:
         return self.text()
@@ -85,6 +87,7 @@ class Problem:
             "suggestion": self.suggestion,
             "do": self.do,
             "severity": self.severity,
+            "about": self.about,
         }
 
 

@@ -9,7 +9,7 @@ from mlops_assets.errors import nearest
 from mlops_assets.spec.calendar import COARSENESS
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.columns import Scalar
-from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.dataset import Dataset, Partitions
 from mlops_assets.spec.digest import uses
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.findings import Findings
@@ -19,7 +19,15 @@ from mlops_assets.spec.model import Model
 from mlops_assets.spec.names import check_common, check_metrics, check_parameters, check_schedule
 from mlops_assets.spec.problems import KeyPath, Problem
 from mlops_assets.spec.sql import output, statement_mistake, tables, unsteady
-from mlops_assets.spec.windows import label_sources, model_partitions, model_problems, population_sources, view_problems
+from mlops_assets.spec.windows import (
+    WindowError,
+    label_sources,
+    model_partitions,
+    model_problems,
+    population_sources,
+    view_names,
+    view_problems,
+)
 
 _FEATURE = re.compile(r"([a-z][a-z0-9_]*)\.(\*|[A-Za-z_][\w.\-]*)")
 
@@ -71,9 +79,9 @@ def _view(view: FeatureView, findings: Findings) -> None:
     check_common(view, findings)
     there = True
     for number, name in enumerate(view.from_):
-        there &= _dataset_name(view.name, ("from", number) if len(view.from_) > 1 else ("from",), name, findings)
+        there &= _dataset_name(view.name, ("from", number), name, findings)
     if view.sql is not None:
-        _query(view.name, ("sql",), view.sql, view.from_, "from", findings)
+        _query(view.name, ("sql",), view.sql, view.from_ if there else None, "from", findings)
         columns = output(view.sql)
         missing = [key for key in view.entity if columns.complete and key.lower() not in {name.lower() for name in columns.names}]
         for key in missing:
@@ -100,11 +108,17 @@ def _model(model: Model, findings: Findings) -> None:
     _carried_columns(model, findings)
     if not there or _depends_on_unknown(model, findings):
         return
-    problems = model_problems(model, catalogue)
-    for error in problems:
+    if any(view_problems(catalogue.views[name], catalogue) for name in view_names(model)):
+        return
+    for error in model_problems(model, catalogue):
         findings.add(model.name, error.path, str(error))
-    _calendars(model, findings)
-    model_leaks(model, findings)
+    try:
+        partitions = model_partitions(model, catalogue)
+    except WindowError:
+        return
+    if partitions is not None:
+        _calendars(model, partitions, findings)
+    model_leaks(model, partitions is not None, findings)
 
 
 def _examples(model: Model, findings: Findings) -> bool:
@@ -228,11 +242,8 @@ def _carried_columns(model: Model, findings: Findings) -> None:
             findings.column(model.name, path, weights, columns, where)
 
 
-def _calendars(model: Model, findings: Findings) -> None:
+def _calendars(model: Model, partitions: Partitions, findings: Findings) -> None:
     """A model may be coarser than what it reads, never finer, and everything stands in one time zone."""
-    partitions = model_partitions(model, findings.catalogue)
-    if partitions is None:
-        return
     path: KeyPath = ("partitions",) if model.partitions else ("examples", "from") if model.examples else ("features",)
     catalogue = findings.catalogue
     for name in uses(model.name, catalogue):

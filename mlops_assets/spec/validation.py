@@ -216,6 +216,7 @@ def _sentence(finding: Any, place: _Place, value: Any) -> dict[str, Any]:
             "valid": valid,
             "suggestion": meant,
             "do": f"It belongs under `{elsewhere}`." if elsewhere else None,
+            "about": "key",
         }
     if kind in ("literal_error", "enum"):
         valid = tuple(str(v) for v in get_args(_plain(place.annotation)))
