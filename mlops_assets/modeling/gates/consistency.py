@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.gates.limits import sentence
 from mlops_assets.modeling.gates.result import GateContext, GateResult
 from mlops_assets.spec.gates import Gate
 
@@ -47,7 +48,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         None,
         len(chosen),
         float(len(chosen)),
-        "; ".join(problems).capitalize() + "." if problems else f"{len(chosen)} rows score the same in batch, together and one by one.",
+        sentence(problems) if problems else f"{len(chosen)} rows score the same in batch, together and one by one.",
         {"rows": chosen[differ][:20].tolist(), "largest_difference": largest, "invalid": invalid},
     )
 

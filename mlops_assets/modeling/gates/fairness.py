@@ -62,7 +62,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         found.bounds,
         found.n,
         found.n_effective,
-        f"{gate.fairness} over {gate.attribute}: {why}. Rows per group: {sizes or 'none'}."
+        f"{gate.fairness} over {gate.attribute} {found.value:.4g}, interval {show(found)}: {why}. Rows per group: {sizes or 'none'}."
         + (f" Too few rows to judge: {small}." if small else ""),
         {"attribute": gate.attribute, "interval": show(found), "groups": described, "left_out": [value for value, _ in left_out]},
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, choose_blocks, effective_n
+from mlops_assets.modeling.gates.limits import sentence
 from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status, worst
 from mlops_assets.modeling.holdout import AS_OF, LABEL_END
 from mlops_assets.spec.gates import Gate
@@ -82,7 +83,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         None,
         holdout.n,
         holdout.n_effective,
-        "; ".join(text for _, text in problems).capitalize() + "." if problems else f"{jump.text if jump else ''}.".capitalize(),
+        sentence(text for _, text in problems) if problems else sentence([jump.text] if jump else []),
         {"problems": [{"status": s, "detail": text} for s, text in problems], "jump": None if jump is None else jump.__dict__},
     )
 

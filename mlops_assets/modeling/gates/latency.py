@@ -9,7 +9,7 @@ import math
 from statistics import NormalDist
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval
-from mlops_assets.modeling.gates.limits import decide
+from mlops_assets.modeling.gates.limits import decide, show
 from mlops_assets.modeling.gates.result import GateContext, GateResult
 from mlops_assets.spec.gates import Gate
 
@@ -33,7 +33,17 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     quantiles = {f"p{round(100 * q)}_ms": times[min(len(times) - 1, int(len(times) * q))] for q in (0.5, 0.95, 0.99)}
     bounds = found.bounds if found.high is not None and math.isfinite(found.high) else None
     n = len(times)
-    return GateResult(name, status, found.value, required, bounds, n, float(n), f"{n} rows scored one by one, in ms: {why}.", quantiles)
+    return GateResult(
+        name,
+        status,
+        found.value,
+        required,
+        bounds,
+        n,
+        float(n),
+        f"{n} rows scored one by one: {found.value:.3g} ms, interval {show(found)}: {why}.",
+        quantiles,
+    )
 
 
 def quantile_interval(ordered: list[float], p: float, confidence: float) -> Interval:

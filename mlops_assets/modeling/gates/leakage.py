@@ -16,6 +16,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.gates.limits import sentence
 from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status, worst
 from mlops_assets.modeling.holdout import AS_OF, LABEL_END
 from mlops_assets.spec.gates import Gate
@@ -59,7 +60,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         None,
         holdout.n,
         holdout.n_effective,
-        "; ".join(named) + "." if named else single.text + ".",
+        sentence(named or [single.text]),
         {**{key: {"status": f.status, "detail": f.text, **f.data} for key, f in found.items()}, "equal_rows": _equal_rows(context)},
     )
 

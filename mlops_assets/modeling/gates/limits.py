@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mlops_assets.modeling.bootstrap import Interval
 from mlops_assets.modeling.gates.result import Status
 from mlops_assets.spec.gates import Gate
@@ -18,15 +20,21 @@ def decide(found: Interval, *, at_least: float | None = None, at_most: float | N
         return "inconclusive", f"{found.n_effective:.0f} effective rows are fewer than {min_n}"
     low, high = found.bounds
     if (at_least is not None and high < at_least) or (at_most is not None and low > at_most):
-        return "fail", f"{found.value:.4g} lies outside, with all of its interval {show(found)}"
+        return "fail", "all of the interval misses the limit"
     if (at_least is not None and low < at_least) or (at_most is not None and high > at_most):
-        return "inconclusive", f"the interval {show(found)} of {found.value:.4g} contains the limit: more rows are needed"
-    return "pass", f"{found.value:.4g} with interval {show(found)}"
+        return "inconclusive", "the limit lies inside the interval, so more rows are needed"
+    return "pass", "all of the interval meets the limit"
 
 
 def show(found: Interval) -> str:
     """The interval in words."""
     return "none" if found.bounds is None else f"{found.bounds[0]:.4g} to {found.bounds[1]:.4g}"
+
+
+def sentence(parts: Iterable[str]) -> str:
+    """Parts as one sentence; only its first letter is changed."""
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def requirement(gate: Gate, subject: str) -> str:

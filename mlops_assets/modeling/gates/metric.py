@@ -59,7 +59,7 @@ def _threshold(context: GateContext, name: str, gate: Gate, metric: str) -> Gate
         found.bounds,
         found.n,
         found.n_effective,
-        f"{metric}: {why}.",
+        f"{metric} {found.value:.4g}, interval {show(found)}: {why}.",
         {"metric": metric, "confidence": found.confidence},
     )
 
