@@ -12,8 +12,11 @@ from mlops_assets.plan.model import Plan, PlannedAsset, PlannedEdge
 from mlops_assets.spec.calendar import Calendar
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.digest import declared, spec_digest, written
+from mlops_assets.spec.model import Model
+from mlops_assets.spec.windows import Windows, model_windows
 
 _WIDTH = 118
+_EMPTY = (("off", False), ("tags", {}), ("approvals", {}))
 _BY = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
@@ -57,6 +60,10 @@ def _explain(plan: Plan, catalogue: Catalogue, name: str) -> Iterator[str]:
     yield f"definition {spec_digest(name, catalogue)[:16]}, with its defaults:"
     dumped = yaml.dump(_said(written(name, catalogue)), Dumper=_Yaml, sort_keys=False, allow_unicode=True, width=_WIDTH)
     yield textwrap.indent(dumped.rstrip(), "  ")
+    if isinstance(declaration, Model):
+        yield ""
+        yield "Time"
+        yield from (f"  {line}" for line in time_words(model_windows(declaration, catalogue)))
     yield ""
     yield "Assets"
     for asset in plan.assets:
@@ -76,7 +83,7 @@ def _said(value: Any) -> Any:
     """Without keys that hold nothing: null, an empty list, a default gate that is not off."""
     if isinstance(value, dict):
         inner = {key: _said(inner) for key, inner in value.items()}
-        return {key: v for key, v in inner.items() if v is not None and v not in ([], {}) and (key, v) != ("off", False)}
+        return {key: v for key, v in inner.items() if v is not None and v != [] and (key, v) not in _EMPTY}
     return [_said(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -107,6 +114,25 @@ def edge_words(edge: PlannedEdge, calendar: Calendar | None) -> str:
     if edge.start_offset == edge.end_offset:
         return f"{edge.upstream} {_offset(edge.end_offset)}"
     return f"{edge.upstream} {_offset(edge.start_offset or 0)} … {_offset(edge.end_offset)}{unit}"
+
+
+def time_words(windows: Windows) -> Iterator[str]:
+    """What a model at d learns from and is judged on, in words."""
+    if windows.calendar is None:
+        yield f"undated: {windows.holdout_share or 0:.0%} of the rows are the holdout, drawn with the seed"
+        return
+    unit, newest = windows.calendar.every, -windows.horizon
+    first = "the first one" if windows.window is None else _offset(newest - windows.window + 1)
+    what = "rows of" if windows.examples else "as-of times"
+    step = f", one every {_count(windows.every, unit)}" if windows.every > 1 else ""
+    held = f"{windows.holdout_share:.0%}" if windows.holdout is None else _count(windows.holdout, unit)
+    yield f"learns from {what} {first} … {_offset(newest)}{step}; labels are final at the end of d"
+    yield f"the newest {held} are the holdout, and {_count(windows.horizon, unit)} before it are used by neither side"
+    yield f"at least {_count(windows.minimum, unit)} of history are needed to train at all"
+
+
+def _count(periods: int, unit: str) -> str:
+    return f"{periods} {unit}{'' if periods == 1 else 's'}"
 
 
 def partitions_words(asset: PlannedAsset) -> str:

@@ -88,16 +88,6 @@ class PlannedAsset:
         """The key in parts, as Dagster has it."""
         return tuple(self.key.split("/"))
 
-    @property
-    def single_run(self) -> bool:
-        """Whether a range of partitions is materialized by one run: rows and features, whose source is read once."""
-        return self.kind in ("dataset", "features")
-
-    @property
-    def logs_to_mlflow(self) -> bool:
-        """Whether its body records what it does in MLflow."""
-        return self.kind in ("model", "evaluation", "candidate")
-
 
 @dataclass(frozen=True)
 class PlannedSensor:
