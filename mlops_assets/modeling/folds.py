@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.signature import ModelingError
-from mlops_assets.modeling.weights import AS_OF
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-LABEL_END = "__label_end"
+AS_OF, LABEL_END = "__as_of", "__label_end"
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,14 @@ def folds_of(
 def _forward(frame: pd.DataFrame, count: int, groups: Sequence[str]) -> list[Fold]:
     import numpy as np
 
-    as_of = frame[AS_OF].to_numpy()
-    final = (frame[LABEL_END] if LABEL_END in frame.columns else frame[AS_OF]).fillna(frame[AS_OF]).to_numpy()
+    as_of = frame[AS_OF].to_numpy(dtype="datetime64[us]")
+    final = (frame[LABEL_END] if LABEL_END in frame.columns else frame[AS_OF]).fillna(frame[AS_OF]).to_numpy(dtype="datetime64[us]")
     keys = _group_keys(frame, groups)
-    order = np.sort(as_of)
-    stretches = min(count + 1, len(np.unique(order)))
-    edges = sorted({order[len(order) * part // stretches] for part in range(1, stretches)} - {order[0]})
+    times, rows = np.unique(as_of, return_counts=True)
+    before = np.cumsum(rows) - rows
+    stretches = min(count + 1, len(times))
+    targets = [len(as_of) * part / stretches for part in range(1, stretches)]
+    edges = list(times[np.unique(np.clip(np.searchsorted(before, targets), 1, len(times) - 1))])
     folds = []
     for begin, end in zip(edges, [*edges[1:], None], strict=True):
         valid = (as_of >= begin) if end is None else (as_of >= begin) & (as_of < end)

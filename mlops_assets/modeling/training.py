@@ -82,8 +82,6 @@ def train(
     Raises:
         ModelingError: when these rows or this definition cannot give a model, with what to change.
     """
-    import pandas as pd
-
     started = time.perf_counter()
     frame = training_set.split("train").to_pandas()
     features = _with_nulls(model, features_of(training_set.features), training_set)
@@ -114,7 +112,6 @@ def train(
         fitted=fitted,
     )
     notes[:0] = [f"feature {name!r} has no value in any training row" for name in encoder.empty_features]
-    counts: dict[float, int] = pd.Series(learner.y).value_counts().to_dict() if target.classes else {}
     return Trained(
         bundle=bundle,
         trials=trials,
@@ -122,7 +119,7 @@ def train(
         importance=bundle.importance(),
         seconds=time.perf_counter() - started,
         rows=len(frame),
-        classes={str(value): int(counts.get(float(code), 0)) for code, value in enumerate(target.classes)},
+        classes={str(value): int((learner.y == code).sum()) for code, value in enumerate(target.classes)},
         notes=tuple(notes),
     )
 

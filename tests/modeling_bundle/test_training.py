@@ -101,7 +101,7 @@ def test_balanced_weights_raise_a_rare_class(people: pd.DataFrame, learn: Callab
 
 
 def test_a_half_life_follows_the_newer_rows(people: pd.DataFrame, learn: Callable[..., Trained]) -> None:
-    people["__as_of"] = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(np.arange(len(people)), unit="D")
+    people["__weight"] = 0.5 ** ((449 - np.arange(len(people))) / 20)
     people["__target"] = np.where(np.arange(len(people)) < 225, people["age"] > 48, people["age"] < 48)
     oldest = people.assign(age=75)
 
@@ -134,7 +134,7 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there_for_a_linear_model(pe
         ({"weights": "importance"}, -1.0, "negative"),
         ({"weights": "importance"}, np.nan, "missing"),
         ({"weights": "importance"}, 0.0, "all weights are 0"),
-        ({"weights": {"half_life": "30d"}}, None, "undated"),
+        ({"weights": {"half_life": "30d"}}, None, "carries no weights"),
         ({"weights": "balanced", "estimator": {"sklearn": "sklearn.neighbors.KNeighborsClassifier"}}, None, "takes no sample weights"),
     ],
 )
