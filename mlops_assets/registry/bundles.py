@@ -45,9 +45,9 @@ class LoggedBundle:
 
 
 def log_bundle(
-    connection: Connection, folder: Path, *, name: str, run_id: str | None = None, tags: Mapping[str, Any] | None = None
+    connection: Connection, folder: Path, *, name: str | None = None, run_id: str | None = None, tags: Mapping[str, Any] | None = None
 ) -> LoggedBundle:
-    """Log the bundle in ``folder`` under model ``name``.
+    """Log the bundle in ``folder`` under model ``name``, by default the one that its provenance names.
 
     Requirements come from the bundle's own record of library versions, so nothing is inferred and the model is not loaded.
 
@@ -65,6 +65,7 @@ def log_bundle(
 
     body = verify(folder)
     digest, provenance = body["digest"], body["provenance"]
+    name = name or str(provenance["model"])
     facts = {"mlops.as_of": provenance["as_of"], "mlops.sample": provenance["sample"], "mlops.trees": body["trees_digest"]}
     own = t.as_tags({**(tags or {}), **facts, t.BUNDLE: digest, t.MODEL: name})
     with translated(connection.tracking_uri), tempfile.TemporaryDirectory(prefix="mlops-bundle-") as scratch:

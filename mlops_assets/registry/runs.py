@@ -84,6 +84,13 @@ class Runs(Connection):
         """
         return self._close(dagster_run_id, status, below="FAILED" if status == "FAILED" else "KILLED", also_ended=True)
 
+    def end_parent(self, dagster_run_id: str, status: Status) -> None:
+        """Give the parent of a Dagster run its final status and leave the runs below it alone."""
+        with translated(self.tracking_uri):
+            for run in self._search(f"tags.`{t.PARENT_KEY}` = {t.quoted(dagster_run_id)}"):
+                if run.info.status != status:
+                    self.client.set_terminated(run.info.run_id, status)
+
     def close_stale(self, dagster_run_id: str, status: Status = "KILLED") -> list[str]:
         """End every run of a Dagster run that is still open, for a Dagster run whose processes are gone. Returns their ids."""
         return self._close(dagster_run_id, status, below=status, also_ended=False)

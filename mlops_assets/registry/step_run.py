@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import re
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.registry import tags as t
+from mlops_assets.registry.bundles import LoggedBundle, find_bundle, log_bundle
 from mlops_assets.registry.connection import Connection, translated
-from mlops_assets.registry.flatten import flatten, metric_values
+from mlops_assets.registry.errors import RegistryError
+from mlops_assets.registry.flatten import flatten, metric_values, safe_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mlops_assets.registry.bundles import LoggedBundle
+    from mlops_assets.modeling.bundle import Bundle
+    from mlops_assets.modeling.tuning import Trial
 
 _PARAMS_A_CALL = 100
 _METRICS_A_CALL = 1000
 _LONGEST_PARAM = 6000
 _LONGEST_DIGEST = 36
+_CONTEXT = "mlflow.data.context"
 
 
 class StepRun:
@@ -70,25 +78,49 @@ class StepRun:
         with translated(self._connection.tracking_uri):
             self._client.log_batch(self.run_id, tags=entries)
 
-    def log_dataset(self, name: str, digest: str, *, context: str, source: str = "", rows: int | None = None) -> None:
-        """Log which version of a data set was read: shown as the run's input, and in full as a tag.
+    def log_data_versions(self, training_set: str, inputs: Mapping[str, str]) -> None:
+        """Log which data was read: every version in ``data_versions.json``, and each data set as an input of the run.
 
         Args:
-            name: ``orders@2026-01-01``.
-            digest: manifest digest; MLflow shows its first 36 characters.
-            context: ``training``, ``holdout``, ``scoring``.
-            source: where the rows lie.
-            rows: how many were read.
+            training_set: digest of the training set's manifest.
+            inputs: digest by ``orders@2026-01-01`` or ``orders``. A data set of several partitions is shown with one
+                digest over all of them.
         """
-        import json
-
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        profile = None if rows is None else json.dumps({"num_rows": rows})
-        dataset = Dataset(name, digest[:_LONGEST_DIGEST], "local", json.dumps({"uri": source}), profile=profile)
+        versions = {"training_set": training_set, **_by_asset(inputs)}
+        shown = [
+            DatasetInput(Dataset(name, digest[:_LONGEST_DIGEST], "local", json.dumps({"digest": digest})), [InputTag(_CONTEXT, "training")])
+            for name, digest in versions.items()
+        ]
         with translated(self._connection.tracking_uri):
-            self._client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
-        self.set_tags({f"data.{name}": digest})
+            self._client.log_inputs(self.run_id, shown)
+        self.set_tags({f"data.{name}": digest for name, digest in versions.items()})
+        self.log_dict({"training_set": training_set, "inputs": dict(sorted(inputs.items()))}, "data_versions.json")
+
+    def log_evaluation(self, evaluation: Mapping[str, Any], verdict: Mapping[str, Any], figures: Mapping[str, bytes] | None = None) -> None:
+        """Log an evaluation and its verdict: metrics with intervals, both records as JSON, figures as PNG.
+
+        The metrics also show on the page of the logged model that was judged, if this MLflow holds it.
+
+        Args:
+            evaluation: as :meth:`mlops_assets.modeling.evaluation.Evaluation.to_json` gives it.
+            verdict: as :meth:`mlops_assets.modeling.verdict.Verdict.to_json` gives it.
+            figures: PNG bytes by title.
+        """
+        bundle = evaluation.get("digests", {}).get("bundle")
+        logged = find_bundle(self._connection, bundle) if bundle else None
+        self.log_metrics(evaluation["metrics"], model_id=logged.model_id if logged else None)
+        self.set_tags({t.VERDICT: verdict.get("id"), t.VERDICT_STATUS: verdict.get("status"), t.BUNDLE: bundle})
+        with tempfile.TemporaryDirectory(prefix="mlops-evaluation-") as scratch:
+            folder = Path(scratch)
+            for name, body in (("evaluation", evaluation), ("verdict", verdict)):
+                (folder / f"{name}.json").write_text(json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+            for title, png in (figures or {}).items():
+                file = folder / "figures" / f"{file_name(title)}.png"
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(png)
+            self.log_folder(folder)
 
     def log_dict(self, body: Any, file: str) -> None:
         """Log plain data as a JSON file, for example ``evaluation.json``."""
@@ -117,53 +149,64 @@ class StepRun:
         """Page of one of the run's files."""
         return f"{self.url}/artifacts/{file}"
 
-    def log_trial(
-        self,
-        number: int,
-        params: Mapping[str, Any],
-        value: float | None,
-        *,
-        metric: str,
-        state: str = "complete",
-        seconds: float | None = None,
-    ) -> str:
-        """Log one trial of a search as a run below this one, and return its id.
+    def log_trials(self, trials: Iterable[Trial], metric: str = "value") -> None:
+        """Log the trials of a search, each as a run below this one.
 
         Args:
-            number: from 0, in the order of the search.
-            params: what was tried.
-            value: what came out; None for a trial that was cut short or failed.
-            metric: name of ``value``.
-            state: ``complete``, ``pruned`` or ``failed``.
-            seconds: how long it took.
+            trials: in the order of the search.
+            metric: name of what the search optimised.
         """
+        trials = list(trials)
+        if not trials:
+            return
+        with translated(self._connection.tracking_uri):
+            tags = self._client.get_run(self.run_id).data.tags
+            own = {t.MLFLOW_PARENT: self.run_id, t.KIND: "trial", **{key: tags.get(key) for key in (t.DAGSTER_RUN, t.ASSET, t.MODEL)}}
+            for trial in trials:
+                self._log_trial(trial, metric, own)
+
+    def log_bundle(self, folder: Path, bundle: Bundle | None = None, *, tags: Mapping[str, Any] | None = None) -> LoggedBundle:
+        """Log the bundle in ``folder`` as a pyfunc model of this run; see :func:`mlops_assets.registry.bundles.log_bundle`.
+
+        Raises:
+            RegistryError: when ``bundle`` is given and the folder holds another one.
+        """
+        logged = log_bundle(self._connection, folder, run_id=self.run_id, tags=tags)
+        if bundle is not None and bundle.digest != logged.digest:
+            raise RegistryError(f"the folder holds bundle {logged.digest[:12]}, not {bundle.digest[:12]}.", where=str(folder))
+        self.set_tags({t.BUNDLE: logged.digest})
+        return logged
+
+    def _log_trial(self, trial: Trial, metric: str, tags: Mapping[str, Any]) -> None:
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
-        started = now - int((seconds or 0) * 1000)
-        measured = {metric: value, "seconds": seconds}
-        with translated(self._connection.tracking_uri):
-            run = self._client.create_run(
-                self._connection.experiment_id,
-                start_time=started,
-                run_name=f"trial {number}",
-                tags=t.as_tags({t.MLFLOW_PARENT: self.run_id, t.KIND: "trial", "mlops.trial_state": state, **self._dagster_run}),
-            )
-            self._client.log_batch(
-                run.info.run_id,
-                params=[Param(name, text[:_LONGEST_PARAM]) for name, text in flatten(params).items()],
-                metrics=[Metric(name, float(v), now, 0) for name, v in measured.items() if v is not None and math.isfinite(v)],
-            )
-            self._client.set_terminated(run.info.run_id, "FAILED" if state == "failed" else "FINISHED", now)
-        return str(run.info.run_id)
+        run = self._client.create_run(
+            self._connection.experiment_id,
+            start_time=now - int(trial.seconds * 1000),
+            run_name=f"trial {trial.number}",
+            tags=t.as_tags({**tags, "mlops.trial_state": trial.state, t.FAILURE: trial.message}),
+        )
+        measured = {metric: trial.value, "seconds": trial.seconds, **{f"{metric}_fold_{i}": v for i, v in enumerate(trial.folds)}}
+        self._client.log_batch(
+            run.info.run_id,
+            params=[Param(name, text[:_LONGEST_PARAM]) for name, text in flatten(trial.params).items()],
+            metrics=[Metric(safe_name(name), float(v), now, 0) for name, v in measured.items() if v is not None and math.isfinite(v)],
+        )
+        self._client.set_terminated(run.info.run_id, "FAILED" if trial.state == "failed" else "FINISHED", now)
 
-    def log_bundle(self, folder: Path, *, name: str, tags: Mapping[str, Any] | None = None) -> LoggedBundle:
-        """Log the bundle in ``folder`` as a pyfunc model of this run; see :func:`mlops_assets.registry.bundles.log_bundle`."""
-        from mlops_assets.registry.bundles import log_bundle
 
-        return log_bundle(self._connection, folder, name=name, run_id=self.run_id, tags=tags)
+def file_name(title: str) -> str:
+    """A title as the name of a file: ``ROC curve`` -> ``roc_curve``."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") or "figure"
 
-    @property
-    def _dagster_run(self) -> dict[str, str]:
-        tags = self._client.get_run(self.run_id).data.tags
-        return {key: tags[key] for key in (t.DAGSTER_RUN, t.MODEL) if key in tags}
+
+def _by_asset(inputs: Mapping[str, str]) -> dict[str, str]:
+    """One digest per data set: its own, or where it was read in partitions the SHA-256 over them in order."""
+    grouped: dict[str, dict[str, str]] = {}
+    for name, digest in sorted(inputs.items()):
+        grouped.setdefault(name.partition("@")[0], {})[name] = digest
+    return {
+        asset: next(iter(parts.values())) if len(parts) == 1 else hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        for asset, parts in grouped.items()
+    }

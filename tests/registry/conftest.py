@@ -28,7 +28,7 @@ FEATURES = (
 )
 
 
-def frame_of(rows: int) -> pd.DataFrame:
+def make_frame(rows: int) -> pd.DataFrame:
     """Rows with every feature type; the target depends on age, amount and plan."""
     index = pd.Series(range(rows))
     return pd.DataFrame(
@@ -45,7 +45,7 @@ def frame_of(rows: int) -> pd.DataFrame:
 
 def make_bundle(folder: Path, *, seed: int = 1, trees: int = 10) -> Bundle:
     """A LightGBM bundle for a binary target."""
-    frame = frame_of(400)
+    frame = make_frame(400)
     labels = pd.Series((frame["age"] + frame["amount"] + (frame["plan"] == "pro") * 30 + seed * frame.index % 17) > 75)
     target = Target.fit(labels, "binary_classification")
     encoder = Encoder.fit(frame, FEATURES, form="native")
@@ -72,9 +72,15 @@ def make_bundle(folder: Path, *, seed: int = 1, trees: int = 10) -> Bundle:
         provenance=provenance,
         rows=len(frame),
         kind="lightgbm",
-        params=recipe.params,
+        params={"num_boost_round": trees},
         fitted=recipe.fit(matrix),
     )
+
+
+@pytest.fixture(scope="session")
+def frame_of() -> Callable[[int], pd.DataFrame]:
+    """Makes rows that the bundles score."""
+    return make_frame
 
 
 @pytest.fixture(scope="session")

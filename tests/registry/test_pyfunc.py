@@ -14,7 +14,6 @@ import pytest
 from mlops_assets.modeling.bundle import Bundle
 from mlops_assets.registry import Registry
 from mlops_assets.registry.bundles import LoggedBundle, log_bundle
-from tests.registry.conftest import frame_of
 
 
 @pytest.fixture
@@ -29,18 +28,18 @@ def load(registry: Registry, logged: LoggedBundle):
         return mlflow.pyfunc.load_model(logged.uri)
 
 
-def test_scores_are_those_of_the_bundle_bit_by_bit(registry, logged, bundles):
+def test_scores_are_those_of_the_bundle_bit_by_bit(registry, logged, bundles, frame_of):
     frame = frame_of(200)
     np.testing.assert_array_equal(load(registry, logged).predict(frame), bundles[0].predict(frame))
 
 
-def test_whole_numbers_may_stand_for_numbers_and_numbers_with_gaps_for_whole_numbers(registry, logged, bundles):
+def test_whole_numbers_may_stand_for_numbers_and_numbers_with_gaps_for_whole_numbers(registry, logged, bundles, frame_of):
     frame = frame_of(5).assign(amount=[1, 2, 3, 4, 500], age=[20.0, None, 30.0, 40.0, 50.0])
     assert frame["amount"].dtype == "int64"
     np.testing.assert_array_equal(load(registry, logged).predict(frame), bundles[0].predict(frame))
 
 
-def test_missing_optional_columns_count_as_missing_values(registry, logged, bundles):
+def test_missing_optional_columns_count_as_missing_values(registry, logged, bundles, frame_of):
     frame = frame_of(6)
     missing = frame.assign(age=float("nan"), town=None, joined=pd.NaT)
     np.testing.assert_array_equal(
@@ -48,20 +47,20 @@ def test_missing_optional_columns_count_as_missing_values(registry, logged, bund
     )
 
 
-def test_a_missing_required_column_is_refused_by_name(registry, logged):
+def test_a_missing_required_column_is_refused_by_name(registry, logged, frame_of):
     from mlflow.exceptions import MlflowException
 
     with pytest.raises(MlflowException, match="vip"):
         load(registry, logged).predict(frame_of(3).drop(columns=["vip"]))
 
 
-def test_further_columns_and_another_order_change_nothing(registry, logged, bundles):
+def test_further_columns_and_another_order_change_nothing(registry, logged, bundles, frame_of):
     frame = frame_of(6)
     shuffled = frame[list(reversed(frame.columns))].assign(customer_id=range(6), churned=True)
     np.testing.assert_array_equal(load(registry, logged).predict(shuffled), bundles[0].predict(frame))
 
 
-def test_pandas_categories_moments_in_another_zone_and_no_rows_are_fine(registry, logged, bundles):
+def test_pandas_categories_moments_in_another_zone_and_no_rows_are_fine(registry, logged, bundles, frame_of):
     frame = frame_of(6)
     other = frame.assign(plan=frame["plan"].astype("category"), joined=frame["joined"].dt.tz_convert("Asia/Tokyo"))
     model = load(registry, logged)
@@ -69,12 +68,12 @@ def test_pandas_categories_moments_in_another_zone_and_no_rows_are_fine(registry
     assert model.predict(frame.iloc[:0]).shape == (0,)
 
 
-def test_a_column_of_the_wrong_type_is_refused_by_name(registry, logged):
+def test_a_column_of_the_wrong_type_is_refused_by_name(registry, logged, frame_of):
     with pytest.raises(Exception, match="amount"):
         load(registry, logged).predict(frame_of(3).assign(amount=["a", "b", "c"]))
 
 
-def test_mlflows_own_scoring_server_gives_the_same_numbers_for_json(registry, logged, bundles):
+def test_mlflows_own_scoring_server_gives_the_same_numbers_for_json(registry, logged, bundles, frame_of):
     from fastapi.testclient import TestClient
     from mlflow.pyfunc.scoring_server import init
 
@@ -86,7 +85,7 @@ def test_mlflows_own_scoring_server_gives_the_same_numbers_for_json(registry, lo
     assert answer.json()["predictions"] == bundles[0].predict_rows(rows).tolist()
 
 
-def test_two_versions_in_one_process_give_their_own_numbers(registry, bundles):
+def test_two_versions_in_one_process_give_their_own_numbers(registry, bundles, frame_of):
     frame = frame_of(50)
     models = [load(registry, log_bundle(registry, bundle.folder, name="churn")) for bundle in bundles]
     for model, bundle in zip(models, bundles, strict=True):
@@ -94,7 +93,7 @@ def test_two_versions_in_one_process_give_their_own_numbers(registry, bundles):
     assert (models[0].predict(frame) != models[1].predict(frame)).any()
 
 
-def test_a_clean_process_loads_by_alias_with_pickle_forbidden(registry, bundles, tmp_path):
+def test_a_clean_process_loads_by_alias_with_pickle_forbidden(registry, bundles, tmp_path, frame_of):
     version = registry.register("churn", bundles[0].digest, folder=bundles[0].folder)
     registry.set_alias("churn", "champion", version.version)
     frame = frame_of(20)
