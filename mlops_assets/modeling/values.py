@@ -217,7 +217,7 @@ def _microseconds(column: pd.Series, feature: Feature) -> np.ndarray:
 
     dtype: Any = column.dtype
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        return np.asarray(column.dt.tz_convert("UTC").dt.tz_localize(None), dtype="datetime64[us]")
     if pd.api.types.is_datetime64_dtype(dtype):
         if feature.type == "datetime" and column.notna().any():
             raise BundleInputError([InputProblem(None, feature.name, "has no time zone; give moments in UTC")])
