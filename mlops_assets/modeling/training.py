@@ -88,7 +88,7 @@ def train(
     if len(frame) == 0:
         raise ModelingError("there are no training rows.", where=model.name, do="Widen the window, or see what was dropped and why.")
     target = Target.fit(frame[TARGET], model.task, model.positive)
-    problem = Problem(model.task, len(target.classes), model.training.seed, threads or len(os.sched_getaffinity(0)))
+    problem = Problem(model.task, len(target.classes), model.training.seed, threads or _processors())
     from mlops_assets.modeling.estimators.build import recipe_of
 
     learner = Learner(model, features, tuple(training_set.entity), frame, target.encode(frame[TARGET]), target)
@@ -184,6 +184,10 @@ def _with_nulls(model: Model, features: Sequence[Feature], training_set: Trainin
     if model.features:
         return tuple(replace(feature, nullable=True) for feature in features)
     return tuple(replace(feature, nullable=training_set.table.column(feature.name).null_count > 0) for feature in features)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

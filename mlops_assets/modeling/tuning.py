@@ -137,8 +137,12 @@ def _try(
 
 
 def _judge(learner: Learner, recipe: Recipe, fold: Any, metric: str) -> float | None:
+    import numpy as np
+
     from mlops_assets.modeling.metrics import metric_of
 
+    if learner.target.classes and len(np.unique(learner.y[fold.train])) < 2:
+        return None
     encoder, fitted, _ = learner.learn(recipe, fold.train)
     prediction = fitted.predict(encoder.transform(learner.frame.iloc[fold.valid]))
     value = float(metric_of(metric, learner.model.task).compute(learner.y[fold.valid], prediction))

@@ -91,9 +91,6 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "first_metric_only": (),
     "cegb_tradeoff": (),
     "cegb_penalty_split": (),
-    "use_quantized_grad": (),
-    "num_grad_quant_bins": (),
-    "quant_train_renew_leaf": (),
 }
 
 PARAMETERS: dict[str, str] = {spelling: name for name, others in _ALIASES.items() for spelling in (name, *others)}
