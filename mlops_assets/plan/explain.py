@@ -16,7 +16,7 @@ from mlops_assets.spec.model import Model
 from mlops_assets.spec.windows import Windows, model_windows
 
 _WIDTH = 118
-_EMPTY = (("off", False), ("tags", {}), ("approvals", {}))
+_EMPTY: tuple[tuple[str, object], ...] = (("off", False), ("tags", {}), ("approvals", {}))
 _BY = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 

@@ -64,18 +64,19 @@ def _mended(entry: Entry) -> Entry:
         if declaration is not None:
             return replace(entry, declaration=declaration)
         written = {spell(path): path for path in entry.origin.lines}
-        paths = [written[p.path] for p in problems if p.path in written]
+        paths = [written[p.path] for p in problems if p.path and p.path in written]
     return entry
 
 
 def _mend(attributes: Any, path: KeyPath, boldly: bool) -> None:
     """Take away what is wrong at ``path``; ``boldly``: with all that stands around it. Lists keep their numbering."""
-    if path[0] == "gates" and len(path) > 1 and isinstance(attributes.get("gates"), list):
-        number = path[1]
-        if isinstance(number, int) and number < len(attributes["gates"]) and (boldly or len(path) != 3):
-            attributes["gates"][number] = _NEUTRAL_GATE
-        elif isinstance(number, int) and isinstance(attributes["gates"][number], dict):
-            attributes["gates"][number].pop(path[2], None)
+    gates = attributes.get("gates")
+    number = path[1] if path[0] == "gates" and len(path) > 1 else None
+    if isinstance(gates, list) and isinstance(number, int) and number < len(gates):
+        if boldly or len(path) != 3 or not isinstance(gates[number], dict):
+            gates[number] = _NEUTRAL_GATE
+        else:
+            gates[number].pop(path[2], None)
         return
     keys = list(path[:1] if boldly else path)
     plain = next((n for n, part in enumerate(keys) if isinstance(part, int)), len(keys))
