@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.feature_table import FeatureError, cast_column, conform, declared_types, feature_type
-from mlops_assets.data.sandbox import Query, Sandbox, SandboxError, check_query
+from mlops_assets.data.sandbox import Query, Sandbox, check_query
 from mlops_assets.data.store.manifest import canonical
-from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at
+from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
 from mlops_assets.functions import resolve, source_digest
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset
@@ -77,12 +77,9 @@ def compute_features(
     definition = definition_digest(view, catalogue)
     with Sandbox(memory_limit=memory_limit, folder=folder) as box:
         tables = [VisibleTable(box, store, d, found[d.name], query=query, hide=hidden_columns(d)) for d in inputs]
-        body = _SqlBody(view, inputs, query, box) if query is not None else _PythonBody(view, inputs, catalogue)
+        body = _SqlBody(query, box) if query is not None else _PythonBody(view, catalogue)
         for key, moment in moments.items():
-            for table in tables:
-                table.show(moment)
-            rows = body.compute(tables, moment.as_of)
-            rows = _checked(rows, view, inputs, store, definition, as_of=moment.as_of)
+            rows = _checked(body.compute(tables, moment), view, inputs, store, definition, as_of=moment.as_of)
             read = {reference: digest for table in tables for reference, digest in table.inputs(moment).items()}
             yield _put(view, inputs, key, moment.as_of, rows, read, definition, store)
 
@@ -169,38 +166,30 @@ def _dataset(name: str, view: FeatureView, catalogue: Catalogue) -> Dataset:
 
 
 class _SqlBody:
-    def __init__(self, view: FeatureView, inputs: Sequence[Dataset], query: Query, box: Sandbox) -> None:
-        self._view, self._inputs, self._query, self._box = view, inputs, query, box
-        self._private = any(column.pii for dataset in inputs for column in dataset.columns.values())
+    def __init__(self, query: Query, box: Sandbox) -> None:
+        self._query, self._box = query, box
 
-    def compute(self, tables: Sequence[VisibleTable], as_of: datetime | None) -> pa.Table:
-        try:
-            return self._box.run(self._query, {"as_of": as_of}, private=self._private)
-        except SandboxError as error:
-            for dataset in self._inputs:
-                for column in hidden_columns(dataset):
-                    if f'"{column}"' in error.found or column in error.found.split():
-                        raise SandboxError(
-                            f"{dataset.name}.{column} is known only after the fact, so no feature sees it.", where=error.where
-                        ) from error
-            raise
+    def compute(self, tables: Sequence[VisibleTable], moment: Moment) -> pa.Table:
+        return run_visible(self._box, self._query, tables, moment, moment.as_of)
 
 
 class _PythonBody:
-    def __init__(self, view: FeatureView, inputs: Sequence[Dataset], catalogue: Catalogue) -> None:
+    def __init__(self, view: FeatureView, catalogue: Catalogue) -> None:
         assert view.python is not None
         self._view, self._name = view, view.python
         self._function = resolve(view.python, catalogue.folder(view.name))
 
-    def compute(self, tables: Sequence[VisibleTable], as_of: datetime | None) -> pa.Table:
+    def compute(self, tables: Sequence[VisibleTable], moment: Moment) -> pa.Table:
         import pandas as pd
         import pyarrow as pa
 
         where = f"{self._view.name}, function {self._name}"
+        as_of = moment.as_of
+        for table in tables:
+            table.show(moment)
         frames = {table.dataset.name: table.frame() for table in tables}
-        moment = None if as_of is None else pd.Timestamp(as_of)
         try:
-            result = self._function(frames, moment)
+            result = self._function(frames, None if as_of is None else pd.Timestamp(as_of))
         except Exception as error:
             at = f" as of {as_of:%Y-%m-%d %H:%M} UTC" if as_of else ""
             line = _line_of(error)

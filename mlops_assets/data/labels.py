@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.data.feature_table import FeatureError, conform
 from mlops_assets.data.sandbox import Sandbox, check_query
-from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at
+from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
 from mlops_assets.errors import MlopsError
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset
@@ -75,9 +75,7 @@ class Population:
             SandboxError: the query fails.
         """
         moment = Moment.before(as_of)
-        for table in self._tables:
-            table.show(moment)
-        rows = self._box.run(self._query, {"as_of": as_of}, private=self._private)
+        rows = run_visible(self._box, self._query, self._tables, moment, as_of)
         where = f"{self._where} as of {as_of:%Y-%m-%d %H:%M} UTC"
         rows = conform(rows, entity=self._model.entity, where=where, private=self._private, kind="population")
         inputs = {reference: digest for table in self._tables for reference, digest in table.inputs(moment).items()}
@@ -119,9 +117,7 @@ class LabelReader:
         import pyarrow.compute as pc
 
         moment = Moment.after(as_of, end)
-        for table in self._tables:
-            table.show(moment)
-        rows = self._box.run(self._query, {"as_of": as_of}, private=self._private)
+        rows = run_visible(self._box, self._query, self._tables, moment, as_of)
         where = f"{self._where} as of {as_of:%Y-%m-%d %H:%M} UTC"
         entity = self._model.entity
         targets = [name for name in rows.column_names if name not in entity]

@@ -7,13 +7,14 @@ day's first instant for the event and as its last instant for availability.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.sandbox import Query, Sandbox, quote
-from mlops_assets.errors import MlopsError
+from mlops_assets.data.sandbox import Query, Sandbox, SandboxError, quote
+from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.windows import dataset_keys
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 KEEP_ROWS = 1_000_000
 """Rows that no later window needs stay loaded until there are this many of them."""
+
+_UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found|does not have a column named "([^"]+)"')
 
 Manifests = Mapping[str | None, "Manifest"]
 
@@ -136,6 +139,7 @@ class VisibleTable:
         self._loaded: dict[str | None, int] = {}
         self._types = dict(next(iter(manifests.values())).schema) if manifests else {}
         shown = [column for column in self._types if column not in hide]
+        self.columns, self.hidden = tuple(shown), tuple(hide)
         if query is not None and not query.whole_rows:
             shown = [column for column in shown if column.lower() in query.words] or shown[:1]
         self._shown = shown
@@ -168,6 +172,11 @@ class VisibleTable:
         self._box.execute(
             f"create or replace temporary view {quote(self.dataset.name)} as select {columns} from {self._table} where {where}"
         )
+
+    @property
+    def private(self) -> bool:
+        """Whether it holds personal data."""
+        return any(column.pii for column in self.dataset.columns.values())
 
     def rows(self) -> pa.Table:
         """What is shown now, in stored order."""
@@ -238,6 +247,31 @@ class VisibleTable:
         self._box.execute(f"alter table {smaller} rename to {self._table}")
         for key in old:
             del self._loaded[key]
+
+
+def run_visible(box: Sandbox, query: Query, tables: Sequence[VisibleTable], moment: Moment, as_of: datetime | None) -> pa.Table:
+    """Result of ``query`` over what ``tables`` show at ``moment``, with ``$as_of`` bound.
+
+    Raises:
+        SandboxError: the query fails; an unknown column is answered with the nearest one.
+    """
+    for table in tables:
+        table.show(moment)
+    try:
+        return box.run(query, {"as_of": as_of}, private=any(table.private for table in tables))
+    except SandboxError as error:
+        unknown = _UNKNOWN_COLUMN.search(error.found)
+        if unknown is None:
+            raise
+        name = unknown.group(1) or unknown.group(2)
+        for table in tables:
+            if name.lower() in (column.lower() for column in table.hidden):
+                found = f"{table.dataset.name}.{name} is known only after the fact, so it is not there."
+                raise SandboxError(found, where=error.where, do="Use something that is known at the as-of time.") from error
+        valid = sorted({column for table in tables for column in table.columns})
+        guess = nearest(name, valid)
+        do = f"Did you mean {guess!r}?" if guess else None
+        raise SandboxError(f"there is no column {name!r}.", where=error.where, valid=valid, do=do) from error
 
 
 def _literal(moment: datetime) -> str:
