@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -205,7 +206,7 @@ def _known(store: Store, asset: str) -> None:
         )
 
 
-def _show(document: dict[str, object], rows: list[dict[str, object]], json: bool, empty: str) -> None:
+def _show(document: dict[str, object], rows: Sequence[Mapping[str, object]], json: bool, empty: str) -> None:
     if json:
         print_json(document)
         return

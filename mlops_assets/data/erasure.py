@@ -2,7 +2,8 @@
 
 Current versions are rewritten without the rows; every file that holds them is removed, and a tombstone stays that says
 when and why, but not who. What was made from an erased version can no longer be rebuilt, and can say so.
-The source, the download cache and bundles are not touched: a source that still has the rows brings them back.
+The source, the download cache and bundles are not touched. A source that still has the rows brings them back, unless it gives
+a whole version that was erased again: that is refused.
 """
 
 from __future__ import annotations
@@ -150,19 +151,22 @@ def _erase_partition(
     if dry_run:
         return Erasure(asset, partition, lost, current.digest if current else None, digests)
     if current is not None and lost:
-        current = _rewrite(store, current, entity, {"when": when, "reason": reason, "replaces": current.digest, "rows": lost})
+        current = _rewrite(store, current, entity, {"replaces": current.digest, "rows": lost})
     for manifest in affected:
-        _bury(store, manifest, reason, when, current.digest if current else None)
+        removed = [file.path for file in manifest.all_files if file.path in holding]
+        _bury(store, manifest, reason, when, current.digest if current else None, removed)
     for path in holding:
         store.files.delete(path)
     return Erasure(asset, partition, lost, current.digest if current else None, digests)
 
 
-def _bury(store: Store, manifest: Manifest, reason: str, when: str, replaced_by: str | None) -> None:
-    """Leave a tombstone, unless an earlier erasure left one."""
-    body = {"asset": manifest.asset, "partition": manifest.partition, "digest": manifest.digest}
-    body |= {"erased_at": when, "reason": reason, "replaced_by": replaced_by}
-    store.files.create(layout.tombstone_file(manifest.asset, manifest.partition, manifest.digest), canonical(body))
+def _bury(store: Store, manifest: Manifest, reason: str, when: str, replaced_by: str | None, removed: list[str]) -> None:
+    """Leave a tombstone; one that an earlier erasure left keeps its time and reason."""
+    body: dict[str, Any] = {"asset": manifest.asset, "partition": manifest.partition, "digest": manifest.digest}
+    body |= {"erased_at": when, "reason": reason, "replaced_by": replaced_by, "files": []}
+    body |= store.tombstone(manifest) or {}
+    body["files"] = sorted({*body["files"], *removed})
+    store.files.write(layout.tombstone_file(manifest.asset, manifest.partition, manifest.digest), canonical(body))
 
 
 def _rewrite(store: Store, manifest: Manifest, entity: Mapping[str, Any], note: Mapping[str, Any]) -> Manifest:

@@ -251,9 +251,10 @@ class RemoteFiles:
     def delete(self, path: str) -> None:
         with writing(f"{self.url}/{path}"), contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self._path(path))
+        self._copy(path, Path(path).stem).unlink(missing_ok=True)
 
     def local(self, path: str, digest: str) -> Path:
-        target = self._cache / digest[:2] / f"{digest}{Path(path).suffix}"
+        target = self._copy(path, digest)
         if target.is_file() and sha256(target.read_bytes()) == digest:
             return target
         content = self.read(path)
@@ -261,6 +262,9 @@ class RemoteFiles:
             raise StoreError("the file was altered after it was stored.", where=f"{self.url}/{path}")
         LocalFiles(self._cache).write(target.relative_to(self._cache).as_posix(), content)
         return target
+
+    def _copy(self, path: str, digest: str) -> Path:
+        return self._cache / digest[:2] / f"{digest}{Path(path).suffix}"
 
 
 def open_files(url: str, cache: Path | None = None, **options: Any) -> Files:

@@ -86,6 +86,7 @@ class Store:
 
         Raises:
             StoreError: when it cannot be written; the previous version is then still current.
+            ErasedError: when exactly this version was erased.
         """
         import pyarrow as pa
 
@@ -140,6 +141,7 @@ class Store:
         present = self.current(asset, partition)
         if present is not None and present.content == manifest.content:
             return present
+        self._refuse_erased(manifest)
         self.files.write(layout.manifest_file(asset, partition, manifest.digest), canonical(manifest.to_json()))
         folder = layout.partition_folder(asset, partition)
         now = datetime.now(UTC)
@@ -147,6 +149,18 @@ class Store:
         self.files.write(f"{folder}/_history/{now.strftime(_TIME)}-{manifest.digest}.json", pointer)
         self.files.write(layout.current_file(asset, partition), pointer)
         return manifest
+
+    def _refuse_erased(self, manifest: Manifest) -> None:
+        tombstone = self.tombstone(manifest)
+        if tombstone is None:
+            return
+        for path in tombstone["files"]:
+            self.files.delete(path)
+        raise ErasedError(
+            f"exactly these rows were erased on {tombstone['erased_at']}: {tombstone['reason']}.",
+            where=manifest.reference,
+            do="Erase them at their source too.",
+        )
 
     def make_current(self, manifest: Manifest) -> Manifest:
         """Point the partition at a version that is stored already, for example an older one."""
