@@ -98,7 +98,9 @@ class StepRun:
         self.set_tags({f"data.{name}": digest for name, digest in versions.items()})
         self.log_dict({"training_set": training_set, "inputs": dict(sorted(inputs.items()))}, "data_versions.json")
 
-    def log_evaluation(self, evaluation: Mapping[str, Any], verdict: Mapping[str, Any], figures: Mapping[str, bytes] | None = None) -> None:
+    def log_evaluation(
+        self, evaluation: Mapping[str, Any], verdict: Mapping[str, Any], figures: Mapping[str, bytes] | Iterable[Path] = ()
+    ) -> None:
         """Log an evaluation and its verdict: metrics with intervals, both records as JSON, figures as PNG.
 
         The metrics also show on the page of the logged model that was judged, if this MLflow holds it.
@@ -106,7 +108,7 @@ class StepRun:
         Args:
             evaluation: as :meth:`mlops_assets.modeling.evaluation.Evaluation.to_json` gives it.
             verdict: as :meth:`mlops_assets.modeling.verdict.Verdict.to_json` gives it.
-            figures: PNG bytes by title.
+            figures: PNG bytes by title, or PNG files.
         """
         bundle = evaluation.get("digests", {}).get("bundle")
         logged = find_bundle(self._connection, bundle) if bundle else None
@@ -116,7 +118,8 @@ class StepRun:
             folder = Path(scratch)
             for name, body in (("evaluation", evaluation), ("verdict", verdict)):
                 (folder / f"{name}.json").write_text(json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
-            for title, png in (figures or {}).items():
+            pictures = figures if isinstance(figures, Mapping) else {path.stem: path.read_bytes() for path in figures}
+            for title, png in pictures.items():
                 file = folder / "figures" / f"{file_name(title)}.png"
                 file.parent.mkdir(exist_ok=True)
                 file.write_bytes(png)
