@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -9,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mlops_assets.ledger.errors import LedgerError
 
@@ -45,7 +47,11 @@ def _sqlite(url: URL) -> Engine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerError(f"its folder cannot be made: {error.strerror}.", where=url.database) from error
-    engine = create_engine(url, connect_args={"timeout": 0, "check_same_thread": False}, isolation_level="AUTOCOMMIT")
+    arguments: dict[str, Any] = {"timeout": 0, "check_same_thread": False}
+    address = url
+    if (read_only := _read_only(Path(url.database))) is not None:
+        address = url.set(database=read_only, query={**url.query, "uri": "true"})
+    engine = create_engine(address, connect_args=arguments, isolation_level="AUTOCOMMIT")
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, record: Any) -> None:
@@ -56,6 +62,15 @@ def _sqlite(url: URL) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _read_only(file: Path) -> str | None:
+    """How to open a ledger that this user may only read: SQLite's write-ahead log would need the folder, an untouched file does not."""
+    if not file.is_file() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return None
+    log = file.with_name(file.name + "-wal")
+    untouched = not log.exists() or log.stat().st_size == 0
+    return f"file:{quote(str(file.resolve()))}?mode=ro{'&immutable=1' if untouched else ''}"
 
 
 def _postgresql(url: URL, patience: float) -> Engine:
@@ -123,17 +138,22 @@ def _in_transaction(connection: Connection) -> bool:
 
 
 def _begin_immediate(connection: Connection, patience: float) -> None:
+    """Ask for the write lock in short intervals of chance length: SQLite's own waiting grows to 100 ms and lets late comers pass."""
     until = time.monotonic() + patience
-    pause = 0.0005
-    while True:
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            return
-        except DBAPIError as error:
-            if "locked" not in str(error.orig) or time.monotonic() > until:
-                raise
-        time.sleep(pause * random.uniform(0.5, 1.5))
-        pause = min(pause * 1.5, 0.02)
+    database = connection.connection.cursor()
+    database.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(random.uniform(0.0005, 0.003))
+    finally:
+        database.execute("PRAGMA busy_timeout=2000")
+        database.close()
 
 
 @contextmanager

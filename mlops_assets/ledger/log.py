@@ -101,7 +101,8 @@ class Ledger:
     def _caught_up(self, connection: Connection) -> State:
         """State at the end of the log, from the one that is known and the events since."""
         folding = Folding(self._state)
-        for event in _events(connection, select(tables.events).where(tables.events.c.sequence > self._state.sequence)):
+        unread = select(tables.events).where(tables.events.c.sequence > self._state.sequence)
+        for event in _events(connection, unread, few=self._state.sequence > 0):
             if event.sequence != folding.sequence + 1 or event.previous != folding.head:
                 raise LedgerError(
                     f"the chain is broken at event {event.sequence}: it does not follow event {folding.sequence}.",
@@ -200,9 +201,8 @@ def open_ledger(
     ledger = Ledger(
         url, environment=environment, checkpoints=Checkpoints(Path(checkpoints), every) if checkpoints else None, patience=patience
     )
-    file = ledger.engine.url.database
     sqlite = ledger.engine.dialect.name == "sqlite"
-    if sqlite and not create and not Path(file or "").is_file():
+    if sqlite and not create and not Path(url.removeprefix("sqlite:///")).is_file():
         raise LedgerError("there is no ledger.", where=ledger.where, do="Point ledger_url at it; the first recorded event makes one.")
     with reading(ledger.engine) as connection:
         there = tables.exists(connection)
@@ -241,8 +241,9 @@ def _row(event: Event, body: str) -> dict[str, Any]:
     }
 
 
-def _events(connection: Connection, query: Select[Any]) -> Iterator[Event]:
-    result = connection.execution_options(yield_per=_READ).execute(query.order_by(tables.events.c.sequence))
+def _events(connection: Connection, query: Select[Any], *, few: bool = False) -> Iterator[Event]:
+    options = {} if few else {"yield_per": _READ}
+    result = connection.execute(query.order_by(tables.events.c.sequence), execution_options=options)
     for row in result:
         yield _event(row)
 
