@@ -49,7 +49,7 @@ $(VENV)/.locked: requirements.lock
 	@echo "setting up $(VENV): about 250 packages, some minutes the first time" >&2
 	if [[ -n "$(UV)" ]]; then
 		[[ -x $(BIN)/python ]] || "$(UV)" venv --quiet --python '>=3.11,<3.13' $(VENV)
-		"$(UV)" pip install --python $(BIN)/python --require-hashes -r requirements.lock
+		"$(UV)" pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	else
 		if [[ -z "$(PYTHON)" ]]; then echo "needs Python 3.11 or 3.12 with venv; name it with PYTHON=" >&2; exit 2; fi
 		[[ -x $(BIN)/pip ]] || "$(PYTHON)" -m venv $(VENV)

@@ -69,7 +69,7 @@ class DeclaredComponent(dg.Component):
             retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS),
             pool=planned.pool,
         )
-        def body(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        def body(context):  # type: ignore[no-untyped-def]
             yield from _clear_failures(functools.partial(self.execute, context, planned))
 
         return body

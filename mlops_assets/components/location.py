@@ -9,6 +9,7 @@ import dagster as dg
 from mlops_assets.components.automation import automation_of
 from mlops_assets.components.base import MLFLOW, WORKSPACE
 from mlops_assets.components.mlflow_parent import mlflow_parent
+from mlops_assets.components.mlflow_sweep import mlflow_sensors
 from mlops_assets.components.workspace import Workspace
 
 
@@ -26,5 +27,6 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     around = dg.Definitions(
         resources={WORKSPACE: workspace, MLFLOW: mlflow_parent(workspace.settings)},
         executor=dg.in_process_executor,
+        sensors=mlflow_sensors(workspace.settings),
     )
     return dg.Definitions.merge(declared, around, automation_of(plan))

@@ -40,13 +40,11 @@ class Workspace:
         Raises:
             DefinitionsError: when any definition has an error.
         """
-        from mlops_assets.spec.check import check_catalogue
-        from mlops_assets.spec.loading import load_catalogue
+        from mlops_assets.spec.check import check_project
         from mlops_assets.spec.problems import errors
 
-        catalogue, problems = load_catalogue(self.settings.project)
-        found = errors([*problems, *check_catalogue(catalogue)])
-        if found:
+        catalogue, problems = check_project(self.settings.project)
+        if found := errors(problems):
             raise DefinitionsError("\n".join([f"{len(found)} problem(s) in the definitions:", *map(str, found)]))
         return catalogue
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -13,6 +15,7 @@ from mlops_assets.components.lifecycle import EVALUATIONS, VERDICTS, bundle_of, 
 from mlops_assets.components.metadata import picture, table
 from mlops_assets.components.pointers import point, require
 from mlops_assets.errors import MlopsError
+from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
@@ -34,7 +37,7 @@ def materialize_evaluation(context: dg.AssetExecutionContext, workspace: Workspa
 def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str | None) -> tuple[Stored, Verdict]:
     from mlops_assets.data.training_set import load_training_set
     from mlops_assets.modeling.evaluation import evaluate
-    from mlops_assets.modeling.figures import draw
+    from mlops_assets.modeling.figures import draw_figures
     from mlops_assets.modeling.gates import GateContext, judge_all
     from mlops_assets.modeling.verdict import Verdict
 
@@ -47,10 +50,12 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
             do=f"Materialize {name}/training_set and {name}/model again.",
         )
     training_set = load_training_set(store.manifest(f"{name}/training_set", key, trained["training_set"]), store)
+    windows = model_windows(model, workspace.catalogue)
     bundle, champion = bundle_of(workspace, trained), champion_bundle(workspace, name, key)
     with workspace.registry.step_run(context.run_id, f"{name}/evaluation", key, context.retry_number, model=name) as run:
         evaluation = evaluate(model, bundle, training_set, champion=champion)
-        gates = judge_all(GateContext(model, bundle, training_set, evaluation, champion=champion, folder=folder))
+        as_of = windows.calendar.end_of(key) if windows.calendar is not None and key is not None else None
+        gates = judge_all(GateContext(model, bundle, training_set, evaluation, champion, folder, model.training.seed, as_of))
         verdict = Verdict.of(
             model=name,
             as_of=key,
@@ -59,7 +64,8 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
             environment=workspace.settings.environment,
             champion=champion.digest if champion else None,
         )
-        figures = draw(evaluation, gates)
+        with tempfile.TemporaryDirectory(dir=workspace.scratch) as scratch:
+            figures = {file.stem: file.read_bytes() for file in draw_figures(evaluation, Path(scratch), gates)}
         body = evaluation.to_json()
         run.log_evaluation(body, verdict.to_json(), figures)
     record(workspace, name, verdict, context.run_id)
