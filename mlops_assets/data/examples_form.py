@@ -57,13 +57,14 @@ def example_rows(model: Model, catalogue: Catalogue, key: str | None, store: Sto
         raise TrainingSetError("it has partitions.", where=model.name, do=f"Name one, such as {windows.calendar.first_key}.")
     keys = _keys(model, dataset, windows, key)
     found = find_partitions(store, dataset, keys, where=model.name)
-    schema = dict(next(iter(found.values())).schema)
+    filled = [manifest for manifest in found.values() if manifest.rows] or list(found.values())[:1]
+    schema = dict(filled[-1].schema)
     features, carried = _columns(model, dataset, list(schema))
     keep = list(dict.fromkeys([*_entity(model, dataset), *features, *carried, model.examples.target]))
     if unknown := [name for name in keep if name not in schema]:
         raise unknown_column(model, unknown[0], list(schema), what="the model")
     times = [dataset.event_time] if dataset.event_time else []
-    tables = [store.read(manifest, list(dict.fromkeys([*keep, *times]))) for manifest in found.values()]
+    tables = [store.read(manifest, list(dict.fromkeys([*keep, *times]))) for manifest in filled]
     try:
         table = pa.concat_tables(tables).combine_chunks()
     except pa.ArrowInvalid as error:
