@@ -36,12 +36,15 @@ def claims_of(holdout: Holdout) -> Claims:
 
 
 def bins_of(claims: Claims, n_effective: float) -> Array:
-    """Bin ``(n,)`` of each claim: up to :data:`MAX_BINS` with equally many rows, at least about :data:`ROWS_PER_BIN` in each."""
+    """Bin ``(n,)`` of each claim by its rank: up to :data:`MAX_BINS` of about equally many rows, about :data:`ROWS_PER_BIN` or more
+    in each. Equal claims share a bin, that of their middle rank."""
     import numpy as np
 
     wanted = int(min(MAX_BINS, max(2, n_effective // ROWS_PER_BIN)))
-    edges = np.unique(np.quantile(claims.probability, np.linspace(0, 1, wanted + 1)))
-    return np.clip(np.searchsorted(edges, claims.probability, side="left") - 1, 0, max(len(edges) - 2, 0))
+    _, claim, count = np.unique(claims.probability, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(count) - count / 2) / max(len(claim), 1)
+    bins: Array = np.minimum((middle * wanted).astype(int), wanted - 1)[claim]
+    return bins
 
 
 def calibration_error(claims: Claims, bins: Array) -> Statistic:

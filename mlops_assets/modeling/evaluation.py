@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CURVE_POINTS = 200
 RESIDUAL_BINS = 20
+CLAIM_BINS = 20
 SCHEMA = 1
 
 
@@ -45,7 +46,8 @@ class Evaluation:
             score these rows.
         slices: by column, by value: measured metrics of those rows, and ``base_rate``.
         outcomes: share of positives, share of each class, or mean and standard deviation, in ``train`` and ``holdout``.
-        calibration: classification: ``{"error", "bins", "spiegelhalter"}``; else None.
+        calibration: classification: ``{"of", "error", "bins", "histogram", "spiegelhalter"}``, the histogram in equal steps from 0 to 1;
+            else None.
         curves: binary: ``{"roc": [[false positive rate, true positive rate]], "pr": [[recall, precision]]}``; else None.
         confusion: classification: ``{"labels", "matrix"}``, rows are what happened; binary at threshold 0.5; else None.
         residuals: regression: quantiles, histogram and mean by predicted value, of prediction minus outcome; else None.
@@ -210,6 +212,8 @@ def _outcomes(holdout: Holdout, y: Array) -> dict[str, Any]:
 
 
 def _calibration(holdout: Holdout, seed: int) -> dict[str, Any] | None:
+    import numpy as np
+
     from mlops_assets.modeling.bootstrap import draw, reflected
     from mlops_assets.modeling.calibration import bins_of, calibration_error, claims_of, spiegelhalter, table_of
 
@@ -223,6 +227,7 @@ def _calibration(holdout: Holdout, seed: int) -> dict[str, Any] | None:
         "of": "class named" if holdout.task == "multiclass_classification" else "positive class",
         "error": reflected(found, holdout.blocks, holdout.n_effective).to_json(),
         "bins": table_of(claims, bins, holdout.n_effective / holdout.n),
+        "histogram": np.histogram(np.clip(claims.probability, 0, 1), bins=CLAIM_BINS, range=(0, 1))[0].tolist(),
         "spiegelhalter": None if test is None else {"z": test[0], "p": test[1]},
     }
 

@@ -50,7 +50,7 @@ def draw_figures(evaluation: Evaluation, folder: Path, gates: Iterable[GateResul
 
 def gates_figure(results: list[GateResult]) -> Figure:
     """One line a gate, coloured by status: what was observed, and what was required."""
-    figure, axes = _new(9.5, 0.6 + 0.42 * len(results), 1)
+    figure, axes = _new(11.5, 0.5 + 0.36 * len(results), 1)
     axis = axes[0]
     axis.set_axis_off()
     axis.set_xlim(0, 1)
@@ -58,13 +58,13 @@ def gates_figure(results: list[GateResult]) -> Figure:
     for row, result in enumerate(results):
         colour = STATUS_COLOURS[result.status]
         axis.scatter([0.012], [row], s=70, color=colour, clip_on=False)
-        axis.text(0.03, row, _cut(result.name, 34), va="center", fontsize=9, color=INK)
-        axis.text(0.31, row, result.status.replace("_", " "), va="center", fontsize=9, color=colour)
+        axis.text(0.025, row, _cut(result.name, 34), va="center", fontsize=9, color=INK)
+        axis.text(0.27, row, result.status.replace("_", " "), va="center", fontsize=9, color=colour)
         observed = "" if result.observed is None else f"{result.observed:.4g}"
         if result.interval is not None:
             observed += f"  ({result.interval[0]:.3g} to {result.interval[1]:.3g})"
-        axis.text(0.43, row, observed, va="center", fontsize=9, color=INK)
-        axis.text(0.66, row, _cut(result.required, 58), va="center", fontsize=7.5, color=QUIET)
+        axis.text(0.365, row, observed, va="center", fontsize=9, color=INK)
+        axis.text(0.555, row, _cut(result.required, 92), va="center", fontsize=8, color=QUIET)
     return figure
 
 
@@ -112,7 +112,7 @@ def calibration_figure(evaluation: Evaluation) -> Figure:
     bins = evaluation.calibration["bins"]
     figure, (axis, below) = _new(5.0, 5.6, 2, heights=[4, 1])
     claimed, observed = [b["claimed"] for b in bins], [b["observed"] for b in bins]
-    error = [[o - b["low"] for o, b in zip(observed, bins, strict=True)], [b["high"] - o for o, b in zip(observed, bins, strict=True)]]
+    error = [[max(0.0, b["observed"] - b["low"]) for b in bins], [max(0.0, b["high"] - b["observed"]) for b in bins]]
     top = min(1.0, 1.08 * max([*claimed, *(b["high"] for b in bins), 0.02]))
     axis.plot([0, top], [0, top], color=QUIET, lw=1, ls=":")
     axis.errorbar(claimed, observed, yerr=error, color=MODEL, marker="o", ms=4, lw=1.2, capsize=2)
@@ -121,7 +121,8 @@ def calibration_figure(evaluation: Evaluation) -> Figure:
     _titles(
         axis, f"Calibration of the {evaluation.calibration['of']}, error {_number(evaluation.calibration['error'])}", "", "observed rate"
     )
-    below.bar(claimed, [b["n"] for b in bins], width=top / 40, color=MODEL)
+    counts = evaluation.calibration["histogram"]
+    below.stairs(counts, [step / len(counts) for step in range(len(counts) + 1)], fill=True, color=MODEL)
     below.set_xlim(0, top)
     _titles(below, "", "claimed probability", "rows")
     return figure

@@ -7,6 +7,7 @@ import math
 from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare
 from mlops_assets.modeling.gates.limits import decide, show
 from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult
+from mlops_assets.modeling.metrics import BOUNDED
 from mlops_assets.spec.gates import Gate
 
 
@@ -19,7 +20,8 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
 def against_champion(context: GateContext, name: str, gate: Gate, metric: str, margin: float) -> GateResult:
     """Non-inferiority of ``metric``; `not_applicable` without a champion, inconclusive where it cannot score these rows."""
     holdout = context.holdout
-    required = f"{metric} at most {margin:g} worse than the champion's"
+    allowed = f"{margin:g}" if metric in BOUNDED else f"{margin:.3g} of its value"
+    required = f"{metric} at most {allowed} worse than the champion's"
     if context.champion is None:
         return GateResult(name, "not_applicable", None, required, n=holdout.n, detail="There is no champion yet.")
     if holdout.champion is None:
@@ -32,7 +34,7 @@ def against_champion(context: GateContext, name: str, gate: Gate, metric: str, m
         name,
         status,
         gain.value if math.isfinite(gain.value) else None,
-        f"improvement over the champion in {metric} at least {-found.tolerated:.4g}",
+        f"{required}, that is an improvement of at least {-found.tolerated:.4g}",
         gain.bounds,
         gain.n,
         gain.n_effective,
