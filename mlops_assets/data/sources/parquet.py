@@ -31,15 +31,16 @@ def read_files(paths: list[str], dataset: Dataset, window: Window | None) -> pa.
     """
     import pyarrow as pa
     import pyarrow.dataset as ds
-    from pyarrow.fs import LocalFileSystem
+    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
     filesystem: Any = LocalFileSystem()
     places = paths
     if is_url(paths[0]):
         from fsspec.core import url_to_fs
 
-        filesystem = url_to_fs(paths[0], use_listings_cache=False)[0]
-        places = [filesystem._strip_protocol(path) for path in paths]
+        remote = url_to_fs(paths[0], use_listings_cache=False)[0]
+        filesystem = PyFileSystem(FSSpecHandler(remote))
+        places = [remote._strip_protocol(path) for path in paths]
     try:
         form = ds.ParquetFileFormat()
         schemas = [form.inspect(place, filesystem) for place in places]

@@ -62,6 +62,8 @@ def inferred(values: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
             continue
         if kind in ("date", "datetime") and not (len(first) >= 8 and first[:4].isdigit()):
             continue
+        if kind == "date" and pc.any(pc.match_substring(values, ":")).as_py():
+            continue
         problems = Problems()
         typed = convert(values, kind, column=None, timezone=timezone, problems=problems)
         if problems.found:
