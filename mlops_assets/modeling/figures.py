@@ -210,8 +210,8 @@ def _new(
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = {"ncols": panels} if side_by_side else {"nrows": panels}
-    axes = figure.subplots(**grid, squeeze=False, height_ratios=heights).ravel().tolist()
+    rows, columns = (1, panels) if side_by_side else (panels, 1)
+    axes = figure.subplots(rows, columns, squeeze=False, height_ratios=heights).ravel().tolist()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.spines[["left", "bottom"]].set_color(NAIVE)

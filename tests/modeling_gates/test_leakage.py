@@ -91,6 +91,15 @@ def test_a_key_that_training_knows_by_heart_is_no_leak(tmp_path: Path) -> None:
     assert result.status == "pass"
 
 
+def test_a_leak_that_is_a_number_of_many_values_is_seen_in_little_data_too(tmp_path: Path) -> None:
+    frame = coin_flips(600)
+    frame["refund"] = np.where(frame.y, 1.0, -1.0) * np.random.default_rng(2).uniform(1, 9, 600)
+    rows = split(frame, {"x0": "float64", "refund": "float64"})
+    result = judged(model_of(), trained(model_of(), rows, tmp_path / "bundle"), rows, "leakage")
+    assert result.status == "fail"
+    assert "refund" in result.detail
+
+
 def test_forty_rows_that_a_feature_decides_are_inconclusive(tmp_path: Path) -> None:
     frame = coin_flips(100)
     frame["copy"] = frame.y.astype(int)

@@ -1,6 +1,6 @@
 """How well one feature alone predicts the target: learned on the training rows, scored on the holdout.
 
-Classification: the feature's values (numbers: up to :data:`BINS` quantile bins) get the class that is more frequent there than overall;
+Classification: the feature's values (numbers of many values: up to :data:`BINS` quantile bins) get the class that is more frequent there than overall;
 the score is balanced accuracy. An honest ranking reaches 0.95 only at an AUC of about 0.99, whatever the base rate, while a copy of
 the target with a few per cent flipped keeps 1 minus that share. Regression: the better of a line and a curve through the means of the
 bins; the score is the explained share of the variance, without the worst :data:`TRIMMED` of the rows, so that a few altered rows do
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BINS = 64
 DISTINCT = 200
+ROWS_PER_CELL = 10
 TRIMMED = 0.05
 SMOOTHING = 5.0
 
@@ -68,8 +69,9 @@ def _cells(train: Array, judged: Array) -> tuple[Array, Array, int]:
     import numpy as np
     import pandas as pd
 
-    if train.dtype != object and len(np.unique(train[~np.isnan(train)])) > DISTINCT:
-        edges = np.unique(np.nanquantile(train, np.linspace(0, 1, BINS + 1)))[1:-1]
+    enough = len(train) // ROWS_PER_CELL
+    if train.dtype != object and len(np.unique(train[~np.isnan(train)])) > min(DISTINCT, max(ROWS_PER_CELL, enough)):
+        edges = np.unique(np.nanquantile(train, np.linspace(0, 1, min(BINS, max(4, enough)) + 1)))[1:-1]
         missing = len(edges) + 1
         codes = [np.where(np.isnan(v), missing, np.searchsorted(edges, v, side="left")) for v in (train, judged)]
         return codes[0], codes[1], missing + 1
