@@ -105,7 +105,7 @@ def ingest(
                     failures[key] = violations
                     reasons.append(reason)
                     continue
-                if pinned is None:
+                if pinned is None and rows.table.num_rows:
                     pinned = _pin(dataset, store, rows.types)
                 waiting.append((key, violations, len(broken), pool.submit(_store, dataset, store, rows, key, broken, violations, source)))
                 while len(waiting) > _AHEAD:
@@ -226,7 +226,11 @@ def _events(dataset: Dataset, keys: list[str], pinned: dict[str, str] | None, co
     typed, findings, types = _checked(dataset, read_source(dataset, window, context), pinned)
     moments, dated = _moments(typed, dataset)
     undated = int((~dated).sum())
-    if undated and undated == typed.num_rows:
+    if (
+        undated
+        and undated == typed.num_rows
+        and (not _only_window_was_read(dataset) or any(f.column == dataset.event_time for f in findings))
+    ):
         raise IngestError(
             f"none of {undated} rows has a usable event time in {dataset.event_time!r}.",
             failures={None: schema.violations(dataset, findings, 0, typed.num_rows, np.arange(typed.num_rows))},
@@ -250,6 +254,12 @@ def _events(dataset: Dataset, keys: list[str], pinned: dict[str, str] | None, co
     edges = np.searchsorted(groups, np.arange(len(keys) + 1))
     spans: dict[str | None, tuple[int, int]] = {key: (int(edges[i]), int(edges[i + 1])) for i, key in enumerate(keys)}
     return _Rows(typed, findings, spans, numbers, undated, types)
+
+
+def _only_window_was_read(dataset: Dataset) -> bool:
+    """Whether dated rows outside the window were left out while reading, so that undated ones may be all that is there."""
+    source = dataset.source
+    return source.parquet is not None or (source.url is not None and source.url.format == "parquet")
 
 
 def _moments(table: pa.Table, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

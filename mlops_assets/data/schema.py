@@ -148,6 +148,8 @@ def _vocabulary(column: Column) -> list[Any]:
 def inferred_types(dataset: Dataset, table: pa.Table) -> dict[str, ColumnType]:
     """Types of all columns of ``table``, in its order: declared ones as declared, the others as their values are.
 
+    An undeclared column without any value counts as float64: if text comes later, that is a violation, not a guess.
+
     Raises:
         SchemaError: when a declared column is missing, or an undeclared one holds lists, mappings or bytes.
     """

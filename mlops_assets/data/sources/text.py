@@ -48,12 +48,13 @@ def stripped(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def inferred(values: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     """Text as the first of int64, float64, bool (true/false), date, datetime (ISO) that fits every value; else text.
 
-    Digits with leading zeros are codes, not numbers.
+    Digits with leading zeros are codes, not numbers. A column without any value has no type yet.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if values.null_count == len(values):
-        return values
+        return pa.chunked_array([pa.nulls(len(values))])
     first = next(value for value in values.slice(0, len(values)) if value.is_valid).as_py()
     for kind in _INFERRED:
         if kind in ("int64", "float64") and not _numeric_start(first):
