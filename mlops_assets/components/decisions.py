@@ -22,6 +22,13 @@ class CandidateRefused(MlopsError):
     exit_code = 1
 
 
+def approvals_needed(workspace: Workspace, name: str) -> int:
+    """How many distinct people must approve ``name``: what its definition says, else the environment's setting."""
+    model = workspace.catalogue.models.get(name)
+    declared = model.approvals.get(workspace.settings.environment) if model is not None else None
+    return workspace.settings.approvals if declared is None else declared
+
+
 def champion_bundle(workspace: Workspace, name: str, key: str | None) -> Bundle | None:
     """The champion that a model as of ``key`` is judged against: one that did not learn from what came after ``key``.
 

@@ -11,7 +11,7 @@ import dagster as dg
 DATA_VERSION_TAG = "dagster/data_version"
 USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
 
-Emitted = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
+Emitted = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
 
 
 @dataclass(frozen=True)

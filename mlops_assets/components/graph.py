@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -79,7 +79,7 @@ def _mapping(edge: PlannedEdge) -> dg.PartitionMapping | None:
     return dg.TimeWindowPartitionMapping(start_offset=start, end_offset=edge.end_offset, allow_nonexistent_upstream_partitions=True)
 
 
-def _automation(planned: PlannedAsset) -> dg.AutomationCondition | None:
+def _automation(planned: PlannedAsset) -> dg.AutomationCondition[Any] | None:
     if planned.automation != "eager":
         return None
     return dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlops_assets import spec
 from mlops_assets.components.base import DeclaredComponent
 from mlops_assets.components.bodies.candidate import materialize_candidate
+from mlops_assets.components.bodies.deployment import materialize_challenger, materialize_champion
 from mlops_assets.components.bodies.evaluation import materialize_evaluation
 from mlops_assets.components.bodies.model import materialize_model
 from mlops_assets.components.bodies.training_set import materialize_training_set
@@ -19,4 +20,6 @@ class Model(DeclaredComponent):
         "model": materialize_model,
         "evaluation": materialize_evaluation,
         "candidate": materialize_candidate,
+        "challenger": materialize_challenger,
+        "champion": materialize_champion,
     }

@@ -1,0 +1,70 @@
+"""A transition in the ledger as the UI shows it: a materialization of the deployment state, with what it rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import dagster as dg
+
+from mlops_assets.components.emit import DATA_VERSION_TAG, USER_PROVIDED_TAG
+
+if TYPE_CHECKING:
+    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.ledger.events import Event
+
+DeploymentAsset = Literal["challenger", "champion"]
+STATE_OF: dict[str, DeploymentAsset] = {"rollout_started": "challenger", "promoted": "champion", "rolled_back": "champion"}
+"""Which deployment state an event of a kind materializes."""
+
+
+def transition_metadata(workspace: Workspace, name: str, event: Event) -> dict[str, Any]:
+    """Version, digests, verdict, approvals, what it replaced, and where to look."""
+    state = workspace.ledger.state(name)
+    version = state.versions[int(event.body.get("restored") or event.version or 0)]
+    shown: dict[str, Any] = {
+        "version": version.number,
+        "state": version.state,
+        "as_of": version.as_of or "",
+        "environment": event.environment or "",
+        "event": event.sequence,
+        "actor": event.actor,
+        "verdict": version.verdict,
+        "approved_by": ", ".join(event.body.get("approvers") or []) or "nobody was asked",
+        "replaced": _text(event.body.get("replaces") if event.kind != "rolled_back" else event.version),
+        "MLflow version": dg.MetadataValue.url(workspace.registry.version_url(name, version.number)),
+    }
+    shown.update({f"digest_{part}": digest for part, digest in version.digests.items() if digest})
+    waivers = [waiver for waiver in state.waivers if waiver.verdict == version.verdict]
+    if waivers:
+        shown["waivers"] = "; ".join(f"{', '.join(w.gates)} by {w.by}: {w.reason}" for w in waivers)
+    return shown
+
+
+def follow(workspace: Workspace, name: str) -> None:
+    """Let MLflow's aliases and tags follow the ledger. The ledger has decided already, so a failure here is repaired by the next sync."""
+    from mlops_assets.errors import MlopsError
+    from mlops_assets.governance.following import follow as follow_ledger
+
+    try:
+        follow_ledger(workspace.registry, workspace.ledger.fold(), name)
+    except MlopsError as error:
+        dg.get_dagster_logger().warning(f"MLflow does not follow: {error} `mlops registry sync` repairs it.")
+
+
+def report(workspace: Workspace, name: str, event: Event) -> None:
+    """Show a transition that happened outside Dagster as a materialization in the project's instance, if there is one."""
+    state = STATE_OF.get(event.kind)
+    if state is None or not workspace.settings.dagster_home.is_dir():
+        return
+    with dg.DagsterInstance.from_config(str(workspace.settings.dagster_home)) as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                asset_key=dg.AssetKey([name, state]),
+                metadata=transition_metadata(workspace, name, event),
+                tags={DATA_VERSION_TAG: event.hash, USER_PROVIDED_TAG: "true"},
+            )
+        )
+
+
+def _text(version: int | None) -> str:
+    return "nothing" if version is None else f"version {version}"
