@@ -55,20 +55,22 @@ def as_text(report: Report) -> str:
     lines = [f"{report['model']}{at} in {report['environment']}"]
     rows = report["rows"]
     if rows["training"] is not None:
-        lines.append(f"  rows      {rows['training']:,} to learn from, {rows['holdout']:,} to be judged on")
+        lines.append(f"  {rows['training']:,} to learn from, {rows['holdout']:,} to be judged on")
+    if report["metrics"]:
+        lines.append("  metrics on the holdout, with 95 % intervals")
     for name, metric in report["metrics"].items():
-        lines.append(f"  {name:<18} {_interval(metric)}")
+        lines.append(f"    {name:<18} {_interval(metric)}")
     if verdict := report["verdict"]:
         lines.append("  gates")
         for gate in verdict["gates"]:
-            lines.append(f"    {MARKS.get(gate['status'], '?')} {gate['name']:<34} {_gate(gate)}")
-        lines.append(f"  verdict   {verdict['status']} ({verdict['id'][:12]})")
+            lines += [f"    {line}" for line in _gate(gate)]
+        lines.append(f"  verdict {verdict['status']} ({verdict['id'][:12]})")
     if report["version"] is not None:
-        lines.append(f"  candidate version {report['version']} is registered")
+        lines.append(f"  version {report['version']} is registered as a candidate")
     else:
         lines.append(f"  no candidate{': ' + report['failure'] if report['failure'] else ''}")
     if report["mlflow_url"]:
-        lines.append(f"  MLflow    {report['mlflow_url']}")
+        lines.append(f"  MLflow {report['mlflow_url']}")
     return "\n".join(lines)
 
 
@@ -117,7 +119,14 @@ def _interval(metric: Mapping[str, Any]) -> str:
     return f"{value}{inside}  n={metric['n']:,}"
 
 
-def _gate(gate: Mapping[str, Any]) -> str:
-    observed = "" if gate["observed"] is None else f"{gate['observed']:.4g}, "
-    detail = f"; {gate['detail']}" if gate["detail"] else ""
-    return f"{gate['status']:<14} {observed}required {gate['required']}; n={gate['n']:,}{detail}"
+def _gate(gate: Mapping[str, Any]) -> list[str]:
+    """What a gate saw and wanted, on one line; and why, on a second one, unless it passed."""
+    observed = "" if gate["observed"] is None else f"{gate['observed']:.4g}"
+    span = gate.get("interval")
+    inside = f" [{span[0]:.4g}, {span[1]:.4g}]" if span and None not in span else ""
+    lines = [f"{MARKS.get(gate['status'], '?')} {gate['name']}: {gate['status'].replace('_', ' ')}"]
+    lines.append(f"    observed {observed}{inside}, " if observed else "    ")
+    lines[-1] += f"required {gate['required']}; n={gate['n']:,}"
+    if gate["status"] not in ("pass", "not_applicable") and gate["detail"]:
+        lines.append(f"    {gate['detail']}")
+    return lines

@@ -1,0 +1,58 @@
+"""`mlops demo`: the examples from raw data to a candidate, with a summary at the end."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from typing import Any
+
+import typer
+
+from mlops_assets.cli.common import ProjectOption
+from mlops_assets.errors import MlopsError
+
+RUNS: tuple[tuple[str, date], ...] = (("churn", date(2025, 12, 31)), ("bank_marketing", date(2009, 6, 1)))
+"""Example models and the as-of dates at which the demonstration trains them."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `mlops demo`."""
+    app.command("demo")(demo)
+
+
+def demo(project: ProjectOption = None) -> None:
+    """Take the simulated shop's churn model, and the real bank's where its data can be had, from raw data to a candidate."""
+    from mlops_assets.cli.progress import Progress
+    from mlops_assets.cli.report import as_text
+    from mlops_assets.cli.run import run_model
+    from mlops_assets.components.workspace import open_workspace
+
+    began = time.monotonic()
+    workspace = open_workspace(project)
+    reports: list[dict[str, Any]] = []
+    skipped: list[str] = []
+    with Progress() as progress:
+        for name, as_of in RUNS:
+            try:
+                reports.append(run_model(workspace, name, as_of, progress))
+            except MlopsError as error:
+                if name == RUNS[0][0]:
+                    raise
+                skipped.append(f"{name} was left out: {error}")
+    for report in reports:
+        typer.echo(f"\n{as_text(report)}")
+    for line in skipped:
+        typer.echo(f"\n{line}")
+    typer.echo(_next_steps(time.monotonic() - began))
+    if any(report["version"] is None for report in reports):
+        raise typer.Exit(1)
+
+
+def _next_steps(seconds: float) -> str:
+    return f"""
+Done in {seconds:.0f} s. Where to look next:
+  mlops status churn              versions, states, traffic, the last verdict
+  mlops plan churn                what the definition compiles to
+  mlops check --gates churn       every gate shown red on a known-bad case
+  mlops promote churn             make the candidate the champion
+  make ui                         Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000"""
