@@ -141,6 +141,8 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     if k <= SHOWN_CLASSES:
         for i, row in enumerate(matrix):
             for j, value in enumerate(row):
+                if not value:
+                    continue
                 dark = shares[i][j] > 0.55
                 text = f"{value:,}\n{shares[i][j]:.0%}"
                 axis.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if dark else INK)
