@@ -1,10 +1,10 @@
 """How well one feature alone predicts the target: learned on the training rows, scored on the holdout.
 
-Classification: the feature's values (numbers of many values: up to :data:`BINS` quantile bins) get the class that is more frequent there than overall;
-the score is balanced accuracy. An honest ranking reaches 0.95 only at an AUC of about 0.99, whatever the base rate, while a copy of
-the target with a few per cent flipped keeps 1 minus that share. Regression: the better of a line and a curve through the means of the
-bins; the score is the explained share of the variance, without the worst :data:`TRIMMED` of the rows, so that a few altered rows do
-not hide a copy.
+Classification: the feature's values (numbers of many values: up to :data:`BINS` quantile bins) get the class that is more
+frequent there than overall; the score is balanced accuracy. An honest ranking reaches 0.95 only at an AUC of about 0.99, whatever
+the base rate, while a copy of the target with a few per cent flipped keeps 1 minus that share. Regression: the better of a line and
+a curve through the means of the bins; the score is the explained share of the variance, without the worst :data:`TRIMMED` of the
+rows, so that a few altered rows do not hide a copy.
 """
 
 from __future__ import annotations
