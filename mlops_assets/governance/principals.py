@@ -87,7 +87,7 @@ def authenticate(keys: Mapping[str, Key], presented: str, now: datetime) -> Acto
     match = _KEY.match(presented.strip())
     prefix = match.group(1) if match else ""
     known = keys.get(prefix)
-    offered = hashlib.sha256(presented.strip().encode()).hexdigest()
+    offered = hashlib.sha256(presented.strip().encode("utf-8", "surrogatepass")).hexdigest()
     right = hmac.compare_digest(offered, known.hash if known else _NOBODY)
     if known is None or not right:
         raise KeyRefused(
