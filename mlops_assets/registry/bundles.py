@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import tempfile
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +18,7 @@ from mlops_assets.registry.errors import RegistryError
 
 if TYPE_CHECKING:
     from mlflow.entities.logged_model import LoggedModel
+    from mlflow.models import Model
 
 LOADER = "mlops_assets.registry.pyfunc"
 FOLDER = "bundle"
@@ -49,7 +51,7 @@ def log_bundle(
 ) -> LoggedBundle:
     """Log the bundle in ``folder`` under model ``name``, by default the one that its provenance names.
 
-    Requirements come from the bundle's own record of library versions, so nothing is inferred and the model is not loaded.
+    The model is not loaded for it, no requirement is inferred, and no row of data goes along as an example.
 
     Raises:
         BundleError: when the folder holds no bundle, or one that was altered.
@@ -57,7 +59,6 @@ def log_bundle(
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
-    from mlflow.pyfunc import save_model
 
     from mlops_assets.modeling.bundle import verify
     from mlops_assets.modeling.signature import Signature
@@ -77,24 +78,12 @@ def log_bundle(
             model_uuid=model.model_id,
             model_id=model.model_id,
             run_id=run_id,
+            signature=to_mlflow(body["task"], body["classes"], Signature.from_json(body["signature"])),
             metadata={"bundle": digest, **body["signature"]},
         )
         try:
-            link = Path(scratch) / FOLDER
-            link.symlink_to(folder.resolve(), target_is_directory=True)
-            target = Path(scratch) / "model"
-            with warnings.catch_warnings():
-                # An input example would put rows of data into the registry.
-                warnings.filterwarnings("ignore", message=".*An input example was not provided")
-                save_model(
-                    path=str(target),
-                    loader_module=LOADER,
-                    data_path=str(link),
-                    mlflow_model=described,
-                    signature=to_mlflow(body["task"], body["classes"], Signature.from_json(body["signature"])),
-                    pip_requirements=_requirements(provenance["libraries"]),
-                )
-            connection.client.log_model_artifacts(model.model_id, str(target))
+            write_pyfunc(Path(scratch), folder, described, provenance["libraries"])
+            connection.client.log_model_artifacts(model.model_id, scratch)
             connection.client.finalize_logged_model(model.model_id, "READY")
         except BaseException:
             connection.client.finalize_logged_model(model.model_id, "FAILED")
@@ -104,22 +93,30 @@ def log_bundle(
     return _logged(connection, model.model_id, digest, run_id)
 
 
-def find_bundle(connection: Connection, digest: str) -> LoggedBundle | None:
-    """The oldest complete logged model that holds the bundle with this digest; None where there is none."""
+def find_bundles(connection: Connection, digest: str) -> list[LoggedBundle]:
+    """The complete logged models that claim to hold the bundle with this digest, oldest first."""
     with translated(connection.tracking_uri):
-        found = connection.client.search_logged_models(
+        found: Sequence[LoggedModel] = connection.client.search_logged_models(
             [connection.experiment_id],
             filter_string=f"tags.`{t.BUNDLE}` = {t.quoted(digest)}",
             order_by=[{"field_name": "creation_timestamp", "ascending": True}],
         )
-    ready: list[LoggedModel] = [model for model in found if str(model.status) == "READY"]
-    if not ready:
-        return None
-    return _logged(connection, ready[0].model_id, digest, ready[0].source_run_id)
+    ready = [model for model in found if str(model.status) == "READY"]
+    return [_logged(connection, model.model_id, digest, model.source_run_id) for model in ready]
+
+
+def check_bundle(connection: Connection, model_id: str, digest: str) -> None:
+    """Read a logged bundle back and check every byte of it.
+
+    Raises:
+        RegistryError: as :func:`download_bundle`.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlops-check-") as scratch:
+        download_bundle(connection, model_id, Path(scratch) / "bundle", digest=digest)
 
 
 def download_bundle(connection: Connection, model_id: str, to: Path, *, digest: str | None = None) -> Path:
-    """Copy the bundle of a logged model to the folder ``to`` and check every byte of it.
+    """Copy the bundle of a logged model to the new folder ``to`` and check every byte of it.
 
     Raises:
         RegistryError: when it is not there, was altered, or is not the one with ``digest``.
@@ -131,6 +128,8 @@ def download_bundle(connection: Connection, model_id: str, to: Path, *, digest: 
     from mlops_assets.modeling.bundle import verify
 
     where = f"models:/{model_id}"
+    if to.exists():
+        raise RegistryError("the folder to copy to is there already.", where=str(to), do="Name a new one.")
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mlops-fetch-", dir=to.parent) as scratch:
         try:
@@ -152,9 +151,36 @@ def _logged(connection: Connection, model_id: str, digest: str, run_id: str | No
     return LoggedBundle(model_id, digest, f"models:/{model_id}", url, run_id)
 
 
+def write_pyfunc(target: Path, folder: Path, described: Model, libraries: Mapping[str, str]) -> None:
+    """Write the bundle in ``folder`` into the empty directory ``target`` in MLflow's model format.
+
+    MLflow's own ``save_model`` writes the same files, but first compares the requirements with everything that is
+    installed, which takes longer than all the rest.
+    """
+    import platform
+
+    import yaml
+    from mlflow.pyfunc import add_to_model
+
+    shutil.copytree(folder, target / "data" / FOLDER)
+    described.model_size_bytes = sum(path.stat().st_size for path in (target / "data").rglob("*") if path.is_file())
+    add_to_model(described, LOADER, data=f"data/{FOLDER}", conda_env="conda.yaml", python_env="python_env.yaml")  # type: ignore[no-untyped-call]
+    described.save(str(target / "MLmodel"))
+    requirements, python = _requirements(libraries), platform.python_version()
+    conda = {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={python}", "pip", {"pip": requirements}],
+    }
+    virtual = {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
+    for name, environment in {"conda.yaml": conda, "python_env.yaml": virtual}.items():
+        (target / name).write_text(yaml.safe_dump(environment, sort_keys=False), encoding="utf-8")
+    (target / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
+
+
 def _requirements(libraries: Mapping[str, str]) -> list[str]:
-    pinned = [f"{name}=={found}" for name, found in sorted(libraries.items()) if name not in ("python", "mlops-assets")]
-    try:
-        return [f"mlops-assets=={version('mlops-assets')}", *pinned]
-    except PackageNotFoundError:
-        return pinned or ["pandas"]
+    known = {name: found for name, found in libraries.items() if name != "python"}
+    for name in ("mlflow", "mlops-assets"):
+        with contextlib.suppress(PackageNotFoundError):
+            known[name] = version(name)
+    return [f"{name}=={found}" for name, found in sorted(known.items())]

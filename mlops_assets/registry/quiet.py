@@ -9,12 +9,15 @@ _CHATTY = (
     "mlflow.store.db.utils",  # "Creating initial MLflow database tables..." on the first open
     "alembic.runtime.migration",
     "alembic.runtime.plugins",
+    "mlflow.store.model_registry.abstract_store",  # "Waiting up to 300 seconds for model version to finish creation"
     "mlflow.store.model_registry.sqlalchemy_store",
 )
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",  # else a uv.lock in the current folder is copied into every logged model
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout belongs to the command's answer
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # the default waits minutes for a server that is not there
 }
 

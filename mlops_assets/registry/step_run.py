@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.registry import tags as t
-from mlops_assets.registry.bundles import LoggedBundle, find_bundle, log_bundle
+from mlops_assets.registry.bundles import LoggedBundle, find_bundles, log_bundle
 from mlops_assets.registry.connection import Connection, translated
 from mlops_assets.registry.errors import RegistryError
 from mlops_assets.registry.flatten import flatten, metric_values, safe_name
@@ -111,7 +111,7 @@ class StepRun:
             figures: PNG bytes by title, or PNG files.
         """
         bundle = evaluation.get("digests", {}).get("bundle")
-        logged = find_bundle(self._connection, bundle) if bundle else None
+        logged = next(iter(find_bundles(self._connection, bundle)), None) if bundle else None
         self.log_metrics(evaluation["metrics"], model_id=logged.model_id if logged else None)
         self.set_tags({t.VERDICT: verdict.get("id"), t.VERDICT_STATUS: verdict.get("status"), t.BUNDLE: bundle})
         with tempfile.TemporaryDirectory(prefix="mlops-evaluation-") as scratch:

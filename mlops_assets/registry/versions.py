@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.registry import tags as t
-from mlops_assets.registry.bundles import LoggedBundle, download_bundle, find_bundle, log_bundle
+from mlops_assets.registry.bundles import LoggedBundle, check_bundle, download_bundle, find_bundles, log_bundle
 from mlops_assets.registry.connection import Connection, translated
 from mlops_assets.registry.errors import RegistryError
 from mlops_assets.registry.locks import exclusive
@@ -71,8 +71,8 @@ class Versions(Connection):
     """Versions of registered models."""
 
     def logged_bundle(self, digest: str) -> LoggedBundle | None:
-        """The logged model that holds the bundle with this digest, if there is one."""
-        return find_bundle(self, digest)
+        """The oldest logged model that claims to hold the bundle with this digest, if there is one."""
+        return next(iter(find_bundles(self, digest)), None)
 
     def register(
         self,
@@ -100,32 +100,17 @@ class Versions(Connection):
         Raises:
             RegistryError: when no logged model holds the bundle and no folder is given, or the stored bundle was altered.
         """
-        import tempfile
-
-        from mlflow.exceptions import MlflowException
-
-        logged = find_bundle(self, digest) or self._log(name, digest, folder, tags)
-        with tempfile.TemporaryDirectory(prefix="mlops-verify-") as scratch:
-            download_bundle(self, logged.model_id, Path(scratch) / "bundle", digest=digest)
         wanted = t.as_tags({**(tags or {}), **_verdict_tags(verdict), t.BUNDLE: digest, t.MODEL: name})
+        existing = self._by_digest(name, digest)
+        logged = None if existing is not None else self._whole(digest, folder) or self._log(name, digest, folder, tags)
         with translated(self.tracking_uri), exclusive(self.tracking_uri), self.as_default():
             existing = self._by_digest(name, digest)
-            if existing is not None:
-                self._bring_up_to_date(existing, wanted, description)
-                return self._registered(existing, digest, created=False)
-            try:
-                self.client.get_registered_model(name)
-            except MlflowException:
-                self.client.create_registered_model(name)
-            made = self.client.create_model_version(
-                name,
-                source=logged.uri,
-                run_id=logged.run_id,
-                tags=wanted,
-                description=description or None,
-                model_id=logged.model_id,
-            )
-            return self._registered(made, digest, created=True)
+            if existing is None:
+                assert logged is not None
+                return self._registered(self._create(name, logged, wanted, description), digest, created=True)
+        self._check(existing, digest)
+        self._bring_up_to_date(existing, wanted, description)
+        return self._registered(existing, digest, created=False)
 
     def versions(self, name: str) -> dict[int, dict[str, str]]:
         """Tags of every registered version of ``name``, by number."""
@@ -215,15 +200,62 @@ class Versions(Connection):
             differences += [Difference("tag", key, version, value, present[version].get(key), repair) for key, value in wrong.items()]
         return differences
 
+    def _whole(self, digest: str, folder: Path | None) -> LoggedBundle | None:
+        """The first logged model whose bytes are those of the digest; an altered one is passed over if ``folder`` can replace it."""
+        altered: RegistryError | None = None
+        for logged in find_bundles(self, digest):
+            try:
+                check_bundle(self, logged.model_id, digest)
+            except RegistryError as error:
+                altered = error
+            else:
+                return logged
+        if altered is not None and folder is None:
+            raise altered
+        return None
+
     def _log(self, name: str, digest: str, folder: Path | None, tags: Mapping[str, Any] | None) -> LoggedBundle:
         if folder is None:
             raise RegistryError(
                 f"no logged model holds bundle {digest[:12]} of {name}.", where=self.tracking_uri, do=f"Materialize {name}/model."
             )
+        from mlops_assets.modeling.bundle import verify
+
+        found = verify(folder)["digest"]
+        if found != digest:
+            raise RegistryError(f"the folder holds bundle {found[:12]}, not {digest[:12]}.", where=str(folder))
         logged = log_bundle(self, folder, name=name, tags=tags)
-        if logged.digest != digest:
-            raise RegistryError(f"the folder holds bundle {logged.digest[:12]}, not {digest[:12]}.", where=str(folder))
+        check_bundle(self, logged.model_id, digest)
         return logged
+
+    def _create(self, name: str, logged: LoggedBundle, tags: Mapping[str, str], description: str) -> ModelVersion:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.get_registered_model(name)
+        except MlflowException:
+            self.client.create_registered_model(name)
+        return self.client.create_model_version(
+            name,
+            source=logged.uri,
+            run_id=logged.run_id,
+            tags=dict(tags),
+            description=description or None,
+            model_id=logged.model_id,
+        )
+
+    def _check(self, existing: ModelVersion, digest: str) -> None:
+        model_id = _model_id(existing)
+        if model_id is None:
+            raise RegistryError(f"version {existing.version} of {existing.name} has a source of its own: {existing.source}.")
+        try:
+            check_bundle(self, model_id, digest)
+        except RegistryError as error:
+            raise RegistryError(
+                f"version {existing.version} of {existing.name} is not what was registered: {error.found}",
+                where=self.tracking_uri,
+                do="Delete that version in MLflow; registering again makes a new one.",
+            ) from error
 
     def _by_digest(self, name: str, digest: str) -> ModelVersion | None:
         found = self._search_versions(f"name = {t.quoted(name)} and tags.`{t.BUNDLE}` = {t.quoted(digest)}")

@@ -77,6 +77,19 @@ def test_one_changed_byte_in_the_logged_bundle_and_there_is_no_version(registry,
     assert registry.versions("churn") == {}
 
 
+def test_an_altered_copy_is_passed_over_for_a_whole_one_and_a_registered_one_is_told(registry, bundles):
+    with registry.step_run("d1", "churn/model") as step:
+        altered = step.log_bundle(bundles[0].folder)
+        whole = step.log_bundle(bundles[0].folder)
+    location = Path(registry.client.get_logged_model(altered.model_id).artifact_location)
+    (location / "data" / "bundle" / "model.txt").write_text("tree", encoding="utf-8")
+    version = registry.register("churn", bundles[0].digest)
+    assert version.model_id == whole.model_id
+    stored_file(registry, version, "model.txt").write_text("tree", encoding="utf-8")
+    with pytest.raises(RegistryError, match="version 1 of churn is not what was registered"):
+        registry.register("churn", bundles[0].digest, folder=bundles[0].folder)
+
+
 def test_a_version_is_fetched_byte_for_byte_by_number_and_by_alias(registry, bundles, two, tmp_path):
     registry.set_alias("churn", "champion", 2)
     assert verify(registry.fetch("churn", 1, tmp_path / "one"))["digest"] == bundles[0].digest
