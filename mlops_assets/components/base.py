@@ -8,15 +8,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from mlops_assets.components.graph import MLFLOW_KINDS, SINGLE_RUN_KINDS, asset_spec, check_specs
 from mlops_assets.components.workspace import Workspace, open_workspace
 from mlops_assets.errors import MlopsError
+from mlops_assets.spec.json_schema import written_schema
+from mlops_assets.spec.validation import named_keys
 
 if TYPE_CHECKING:
     from mlops_assets.components.emit import Emitted
     from mlops_assets.plan import PlannedAsset
+
+
+class Written(BaseModel):
+    """Attributes as they stand in the file. The project's catalogue has read them in full, and told every mistake, before."""
+
+    model_config = ConfigDict(extra="allow")
+    language: ClassVar[type[BaseModel]]
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_keys(cls, value: Any) -> Any:
+        return named_keys(value)
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """JSON Schema of the language."""
+        return written_schema(cls.language)
+
+
+@functools.cache
+def written_form(language: type[BaseModel]) -> type[BaseModel]:
+    """The attributes of one component type, as Dagster sees them."""
+    return type(language.__name__, (Written,), {"__doc__": language.__doc__, "language": language, "__module__": __name__})
+
 
 Body = Callable[[dg.AssetExecutionContext, Workspace, str], Iterator["Emitted"]]
 WORKSPACE, MLFLOW = "workspace", "mlflow"
@@ -37,8 +64,8 @@ class DeclaredComponent(dg.Component):
 
     @classmethod
     def get_model_cls(cls) -> type[BaseModel]:
-        """The language model that `dg check yaml` validates against."""
-        return cls.spec_class
+        """What Dagster holds the attributes against: the schema of the language, as it is written in YAML."""
+        return written_form(cls.spec_class)
 
     @classmethod
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> DeclaredComponent:

@@ -42,5 +42,5 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 FunctionRef = Annotated[str, StringConstraints(pattern=FUNCTION_PATTERN)]
 """``.module:function`` relative to the defs.yaml, or ``package.module:function``."""
 
-Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
+Share = Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str), Field(ge=0, le=1)]
 """A part of a whole: ``5%`` or ``0.05``."""

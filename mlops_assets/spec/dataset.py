@@ -66,7 +66,7 @@ class Dataset(Spec):
     max_age: Duration | None = Field(None, description="Freshness: how old the newest partition may be.")
     schedule: str | None = Field(None, description="Cron of new partitions; default: soon after each period ends.")
 
-    @field_validator("primary_key", mode="before")
+    @field_validator("primary_key", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value

@@ -36,7 +36,7 @@ class FeatureView(Spec):
     python: FunctionRef | None = Field(None, description="Function `(tables, as_of) -> DataFrame` in place of sql.")
     columns: dict[str, Column] = Field(default_factory=dict, description="Declared feature columns; the rest is inferred and pinned.")
 
-    @field_validator("entity", "from_", mode="before")
+    @field_validator("entity", "from_", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value

@@ -62,7 +62,7 @@ class Model(Spec):
     retrain: Retrain | None = Field(None, description="When it is trained again; absent: by hand only.")
     retire_after: Duration | None = Field(None, description="Propose retirement after this long without traffic.")
 
-    @field_validator("entity", mode="before")
+    @field_validator("entity", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value

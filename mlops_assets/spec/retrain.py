@@ -75,7 +75,7 @@ class Retrain(Spec):
     cooldown: Duration = Field(Duration(1, "day"), description="Least time between two retrainings.")
     budget: Budget = Field(Budget(count=4, per=Duration(30, "day")), description="Written `4 per 30d`.")
 
-    @field_validator("confirm", mode="before")
+    @field_validator("confirm", mode="before", json_schema_input_type=Confirm | str)
     @classmethod
     def _confirm(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -85,7 +85,7 @@ class Retrain(Spec):
             return {"hits": int(match.group(1)), "of": int(match.group(2))}
         return value
 
-    @field_validator("budget", mode="before")
+    @field_validator("budget", mode="before", json_schema_input_type=Budget | str)
     @classmethod
     def _budget(cls, value: Any) -> Any:
         if isinstance(value, str):

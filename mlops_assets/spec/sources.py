@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from mlops_assets.spec.base import FunctionRef, Spec
 
@@ -110,6 +112,13 @@ class Source(Spec):
         return {
             kind: {_MAIN_FIELD[kind]: inner} if isinstance(inner, str) and kind in _MAIN_FIELD else inner for kind, inner in value.items()
         }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = handler(schema)
+        for kind in _MAIN_FIELD:
+            handler.resolve_ref_schema(described)["properties"][kind]["anyOf"].append({"type": "string"})
+        return described
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Source:

@@ -31,7 +31,7 @@ class Label(Spec):
     sql: str = Field(description="DuckDB query: the entity column or columns and exactly one more, the target.")
     default: Scalar | None = Field(None, description="Target of entities of the population that the query does not return.")
 
-    @field_validator("from_", mode="before")
+    @field_validator("from_", mode="before", json_schema_input_type=str | tuple[str, ...] | None)
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -51,7 +51,7 @@ class Estimator(Spec):
     sklearn: tuple[SklearnStep, ...] | None = Field(None, description="An estimator by dotted name, or a list: a pipeline.")
     python: FunctionRef | None = Field(None, description="Function that builds an estimator which saves and loads itself.")
 
-    @field_validator("sklearn", mode="before")
+    @field_validator("sklearn", mode="before", json_schema_input_type=str | SklearnStep | tuple[SklearnStep | str, ...] | None)
     @classmethod
     def _steps(cls, value: Any) -> Any:
         steps = value if isinstance(value, list | tuple) else [value]
@@ -117,17 +117,17 @@ class Training(Spec):
     tune: Tune | None = Field(None, description="Search for parameters; absent: no search.")
     seed: int = Field(7, ge=0, description="Seed of everything random.")
 
-    @field_validator("group_by", mode="before")
+    @field_validator("group_by", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("window", mode="before")
+    @field_validator("window", mode="before", json_schema_input_type=str)
     @classmethod
     def _window(cls, value: Any) -> Any:
         return value if value == "expanding" or isinstance(value, Duration) else Duration.parse(str(value))
 
-    @field_validator("holdout", mode="before")
+    @field_validator("holdout", mode="before", json_schema_input_type=float | str)
     @classmethod
     def _duration_or_share(cls, value: Any) -> Any:
         if isinstance(value, str):
