@@ -301,24 +301,31 @@ def _repeated(names: list[str], rule: str, table: pa.Table, groups: np.ndarray) 
     import numpy as np
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if len(names) == 1:
-        only = table.column(names[0])
-        if pc.count_distinct(only).as_py() == len(only) - only.null_count:
-            return []
     codes = {"": groups}
     present = np.ones(table.num_rows, dtype=bool)
     for name in names:
         column = table.column(name)
         present &= column.is_valid().to_numpy()
         codes[name] = _codes(column)
+    if len(names) == 1 and _all_differ(codes[names[0]][present]):
+        return []
     repeated = pd.DataFrame(codes).duplicated().to_numpy() & present
     rows = np.flatnonzero(repeated)
     if not len(rows):
         return []
     values = table.column(names[0]).take(pa.array(rows)) if len(names) == 1 else _joined(table, names, rows)
     return [Finding(", ".join(names), rule, rows, values)]
+
+
+def _all_differ(codes: np.ndarray) -> bool:
+    """Whether no number occurs twice; a sort is several times faster than a hash table."""
+    import numpy as np
+
+    if (codes[1:] > codes[:-1]).all():
+        return True
+    ordered = np.sort(codes)
+    return bool((ordered[1:] != ordered[:-1]).all())
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray:
