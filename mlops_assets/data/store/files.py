@@ -51,7 +51,10 @@ class Files(Protocol):
         """Put a whole file in place atomically, over what may be there."""
 
     def create(self, path: str, data: bytes) -> bool:
-        """Put a small file in place only if none is there; False if there was one."""
+        """Put a small file in place only if none is there; False if there was one.
+
+        On object stores of two that do it at the same instant both may be told True; the later file stays.
+        """
 
     def scratch(self, folder: str) -> contextlib.AbstractContextManager[Path]:
         """A local path for a large file that :meth:`adopt` then puts in place."""
