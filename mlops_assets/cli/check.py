@@ -10,6 +10,7 @@ import typer
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 
 if TYPE_CHECKING:
+    from mlops_assets.modeling.known_bad import Proof
     from mlops_assets.spec.catalogue import Catalogue
     from mlops_assets.spec.problems import Problem
 
@@ -90,6 +91,14 @@ def _many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def _proof_in_words(proof: Proof) -> str:
+    if not proof.applies:
+        return f"– {proof.gate}: does not apply. {proof.detail}".rstrip()
+    bad = "red on a known-bad case" if proof.red else "NOT red on a known-bad case"
+    good = "green on a good one" if proof.green else "NOT green on a good one"
+    return f"{'✓' if proof.proven else '✗'} {proof.gate}: {bad}, {good}. {proof.detail}".rstrip()
+
+
 def _check_gates(catalogue: Catalogue, name: str, json: bool) -> None:
     """Feed every gate of a model a known-bad case and a good one, and say what it answered."""
     from mlops_assets.errors import MlopsError, nearest
@@ -101,18 +110,17 @@ def _check_gates(catalogue: Catalogue, name: str, json: bool) -> None:
         do = f"Did you mean {guess!r}?" if guess else None
         raise MlopsError(f"There is no model {name!r}.", valid=sorted(catalogue.models), do=do)
     proofs: list[dict[str, Any]] = []
-    for proof in prove(model):
-        proofs.append({"gate": proof.gate, "red": proof.red, "green": proof.green, "detail": proof.detail})
+    for proof in prove(model, catalogue.folder(name)):
+        shown = {"gate": proof.gate, "applies": proof.applies, "red": proof.red, "green": proof.green}
+        proofs.append({**shown, "proven": proof.proven, "detail": proof.detail})
         if not json:
-            mark = "✓" if proof.red and proof.green else "✗"
-            bad = "red on a known-bad case" if proof.red else "NOT red on a known-bad case"
-            good = "green on a good one" if proof.green else "NOT green on a good one"
-            typer.echo(f"{mark} {proof.gate}: {bad}, {good}. {proof.detail}".rstrip())
-    sound = bool(proofs) and all(proof["red"] and proof["green"] for proof in proofs)
+            typer.echo(_proof_in_words(proof))
+    sound = bool(proofs) and all(proof["proven"] for proof in proofs)
     if json:
         print_json({"schema": 1, "model": name, "ok": sound, "gates": proofs})
     else:
-        red = sum(proof["red"] for proof in proofs)
-        typer.echo(f"{red} of {_many(len(proofs), 'gate')} of {name} turned red on a known-bad case")
+        applying = [proof for proof in proofs if proof["applies"]]
+        red = sum(proof["red"] for proof in applying)
+        typer.echo(f"{red} of {_many(len(applying), 'gate')} of {name} turned red on a known-bad case")
     if not sound:
         raise typer.Exit(1)

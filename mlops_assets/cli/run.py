@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment, print_json
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from mlops_assets.cli.progress import Progress
+    from mlops_assets.cli.report import Report
+    from mlops_assets.components.workspace import Workspace
+
+STAGES = ("training_set", "model", "evaluation", "candidate")
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +57,7 @@ def run(
         raise typer.Exit(1)
 
 
-def run_model(workspace, name, moment, progress):  # type: ignore[no-untyped-def]
+def run_model(workspace: Workspace, name: str, moment: date | datetime | None, progress: Progress) -> Report:
     """Run model ``name`` at ``moment`` and return its report (see :func:`mlops_assets.cli.report.build_report`)."""
     from mlops_assets.cli.report import build_report
     from mlops_assets.components.runner import Runner, model_key
@@ -56,5 +65,5 @@ def run_model(workspace, name, moment, progress):  # type: ignore[no-untyped-def
     key = model_key(workspace, name, moment)
     runner = Runner(workspace, progress.step)
     runner.prepare(name, key)
-    step = runner.materialize([f"{name}/{stage}" for stage in ("training_set", "model", "evaluation", "candidate")], key)
+    step = runner.materialize([f"{name}/{stage}" for stage in STAGES], key)
     return build_report(workspace, name, key, step.dagster_run_id, step.failure)

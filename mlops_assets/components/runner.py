@@ -13,9 +13,11 @@ from itertools import groupby
 
 import dagster as dg
 
+from mlops_assets.components.mlflow_sweep import sweep
 from mlops_assets.components.needs import Need, needs_of
 from mlops_assets.components.workspace import Workspace
 from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.registry.locks import sqlite_file
 from mlops_assets.spec.calendar import Calendar
 from mlops_assets.spec.windows import model_partitions
 
@@ -89,6 +91,7 @@ class Runner:
         self.instance = dg.DagsterInstance.get()
         self.job = build_definitions(workspace).resolve_implicit_global_asset_job_def()
         self.steps: list[Step] = []
+        self._end_what_was_killed()
 
     def prepare(self, name: str, key: str | None) -> None:
         """Materialize every data set and feature partition that model ``name`` reads at ``key`` and that is missing or stale.
@@ -107,6 +110,11 @@ class Runner:
         """Materialize ``assets`` at ``key`` in one run; a failed step does not raise here."""
         self.on_step(assets[-1], key, key, 1)
         return self._run(assets, key, key, 1)
+
+    def _end_what_was_killed(self) -> None:
+        file = sqlite_file(self.workspace.settings.mlflow_tracking_uri)
+        if file is None or file.exists():
+            sweep(self.workspace.registry, self.instance)
 
     def _materialize(self, assets: Sequence[str], first: str | None, last: str | None, count: int) -> None:
         self.on_step(assets[-1], first, last, count)

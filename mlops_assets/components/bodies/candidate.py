@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from mlops_assets.components.card import card_of
 from mlops_assets.components.decisions import CandidateRefused, refuse_without_evidence, register
 from mlops_assets.components.emit import Emitted, Stored, emit, partition_keys
 from mlops_assets.components.lifecycle import VERDICTS, digests_of, outdated
@@ -40,15 +43,20 @@ def _register(context: dg.AssetExecutionContext, workspace: Workspace, name: str
             do=f"Materialize {name}/training_set, {name}/model and {name}/evaluation again, so that what is judged is what is registered.",
         )
     refuse_without_evidence(workspace, name, key, verdict)
-    with workspace.registry.step_run(context.run_id, f"{name}/candidate", key, context.retry_number, model=name) as run:
-        version, url = register(workspace, name, key, trained, verdict, context.run_id)
+    with workspace.registry.step_run(context.run.run_id, f"{name}/candidate", key, context.retry_number, model=name) as run:
+        version, url = register(workspace, name, key, trained, verdict, context.run.run_id)
         run.log_params({"version": version, "bundle": trained["bundle"], "verdict": verdict.id})
-    body = {"version": version, "bundle": trained["bundle"], "verdict": judged["verdict"], "dagster_run_id": context.run_id}
+        links = {"MLflow version": url, "MLflow training run": trained["mlflow_url"], "MLflow candidate run": run.url}
+        with tempfile.TemporaryDirectory(dir=workspace.scratch) as folder:
+            card_of(workspace, name, key, trained, verdict, version, links).write(Path(folder))
+            run.log_folder(Path(folder), "card")
+    body = {"version": version, "bundle": trained["bundle"], "verdict": judged["verdict"], "dagster_run_id": context.run.run_id}
     point(workspace, name, "candidate", key, body)
     metadata = {
         "version": version,
         "bundle": trained["bundle"],
         "verdict": verdict.id,
+        "model card": dg.MetadataValue.url(run.artifact_url("card/model_card.html")),
         "MLflow version": dg.MetadataValue.url(url),
         "MLflow run": dg.MetadataValue.url(trained["mlflow_url"]),
     }

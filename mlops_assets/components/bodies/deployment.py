@@ -39,7 +39,7 @@ def materialize_challenger(context: dg.AssetExecutionContext, workspace: Workspa
         share=rollout.steps[0] if rollout.steps else 0.0,
         steps=list(rollout.steps),
         needed=approvals_needed(workspace, name),
-        run=context.run_id,
+        run=context.run.run_id,
     )
     yield from _shown(workspace, name, "challenger", event)
 
@@ -52,7 +52,7 @@ def materialize_champion(context: dg.AssetExecutionContext, workspace: Workspace
     """
     from mlops_assets.ledger.actions import promote
 
-    event = promote(workspace.ledger, name, None, workspace.actor, needed=approvals_needed(workspace, name), run=context.run_id)
+    event = promote(workspace.ledger, name, None, workspace.actor, needed=approvals_needed(workspace, name), run=context.run.run_id)
     yield from _shown(workspace, name, "champion", event)
 
 

@@ -52,7 +52,7 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
     training_set = load_training_set(store.manifest(f"{name}/training_set", key, trained["training_set"]), store)
     windows = model_windows(model, workspace.catalogue)
     bundle, champion = bundle_of(workspace, trained), champion_bundle(workspace, name, key)
-    with workspace.registry.step_run(context.run_id, f"{name}/evaluation", key, context.retry_number, model=name) as run:
+    with workspace.registry.step_run(context.run.run_id, f"{name}/evaluation", key, context.retry_number, model=name) as run:
         evaluation = evaluate(model, bundle, training_set, champion=champion)
         as_of = windows.calendar.end_of(key) if windows.calendar is not None and key is not None else None
         gates = judge_all(GateContext(model, bundle, training_set, evaluation, champion, folder, model.training.seed, as_of))
@@ -68,13 +68,13 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
             figures = {file.stem: file.read_bytes() for file in draw_figures(evaluation, Path(scratch), gates)}
         body = evaluation.to_json()
         run.log_evaluation(body, verdict.to_json(), figures)
-    record(workspace, name, verdict, context.run_id)
+    record(workspace, name, verdict, context.run.run_id)
     pointer = {
         "verdict": store.put_record(VERDICTS, verdict.to_json()),
         "evaluation": store.put_record(EVALUATIONS, body),
         "bundle": trained["bundle"],
         "mlflow_run_id": run.run_id,
-        "dagster_run_id": context.run_id,
+        "dagster_run_id": context.run.run_id,
     }
     point(workspace, name, "evaluation", key, pointer)
     metadata: dict[str, Any] = {"verdict": verdict.status, "verdict_id": verdict.id}

@@ -17,6 +17,7 @@ from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
+    from mlops_assets.spec import Model
 
 
 def materialize_model(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
@@ -36,7 +37,7 @@ def _train(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
     training_set = load_training_set(manifest, store)
     provenance = provenance_of(workspace, name, key, training_set)
     with (
-        workspace.registry.step_run(context.run_id, f"{name}/model", key, context.retry_number, model=name) as run,
+        workspace.registry.step_run(context.run.run_id, f"{name}/model", key, context.retry_number, model=name) as run,
         tempfile.TemporaryDirectory(dir=workspace.scratch) as scratch,
     ):
         folder = Path(scratch) / "bundle"
@@ -45,7 +46,7 @@ def _train(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
         store.set_pointer(f"{BUNDLES}/{trained.bundle.digest}", {"tree": tree})
         run.log_params({**trained.params, "seed": model.training.seed, "estimator": model.training.estimator.kind})
         run.log_data_versions(manifest.digest, manifest.inputs)
-        run.log_trials(trained.trials)
+        run.log_trials(trained.trials, _searched(model))
         run.log_bundle(folder, trained.bundle)
     body: dict[str, Any] = {
         "bundle": trained.bundle.digest,
@@ -55,7 +56,7 @@ def _train(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
         "spec": provenance.spec_digest,
         "mlflow_run_id": run.run_id,
         "mlflow_url": run.url,
-        "dagster_run_id": context.run_id,
+        "dagster_run_id": context.run.run_id,
     }
     point(workspace, name, "model", key, body)
     metadata: dict[str, Any] = {
@@ -71,3 +72,8 @@ def _train(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
     if workspace.settings.sample < 1:
         metadata["trained_on_a_sample_of"] = workspace.settings.sample
     return Stored(key, trained.bundle.digest, metadata)
+
+
+def _searched(model: Model) -> str:
+    tune = model.training.tune
+    return (tune.metric if tune else None) or model.main_metric
