@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 KEEP_ROWS = 1_000_000
 """Rows that no later window needs stay loaded until there are this many of them."""
 
+BATCH_ROWS = 500_000
+"""Partitions are read together up to about this many rows."""
+
 _UNKNOWN_COLUMN = re.compile(r'column "([^"]+)" not found|does not have a column named "([^"]+)"')
 
 Manifests = Mapping[str | None, "Manifest"]
@@ -137,7 +140,9 @@ class VisibleTable:
         self.dataset, self._box, self._store, self._manifests = dataset, box, store, manifests
         self._table = quote(f"__{name}{dataset.name}")
         self._loaded: dict[str | None, int] = {}
-        self._types = dict(next(iter(manifests.values())).schema) if manifests else {}
+        self._filled = False
+        typical = next((m for m in manifests.values() if m.rows), next(iter(manifests.values()), None))
+        self._types = dict(typical.schema) if typical else {}
         shown = [column for column in self._types if column not in hide]
         self.columns, self.hidden = tuple(shown), tuple(hide)
         if query is not None and not query.whole_rows:
@@ -158,9 +163,7 @@ class VisibleTable:
         keys = keys_at(self.dataset, moment)
         if self.dataset.kind == "snapshot" and list(self._loaded) != keys:
             self._forget()
-        for key in keys:
-            if key not in self._loaded:
-                self._load(key)
+        self._load([key for key in keys if key not in self._loaded])
         self._drop_older(keys)
         if not self._loaded:
             raise VisibilityError(
@@ -184,7 +187,8 @@ class VisibleTable:
 
     def frame(self) -> pd.DataFrame:
         """What is shown now, as a fresh data frame; dates as ``datetime64``, moments in UTC."""
-        return self.rows().to_pandas(date_as_object=False)
+        frame: pd.DataFrame = self.rows().to_pandas(date_as_object=False)
+        return frame
 
     def _bounds(self, moment: Moment) -> list[str]:
         kind, bounds = self.dataset.kind, []
@@ -217,17 +221,38 @@ class VisibleTable:
             f"{self.dataset.name}.{column} says when rows happened or were known, but is {kind}.", valid=("datetime", "date")
         )
 
-    def _load(self, key: str | None) -> None:
-        manifest = self._manifests[key]
-        self._box.register("__incoming", self._store.read(manifest, self._columns))
+    def _load(self, keys: Sequence[str | None]) -> None:
+        """Read partitions into the table in calendar order, several at a time, so that small ones cost little."""
+        batch: list[pa.Table] = []
+        rows = 0
+        for key in keys:
+            manifest = self._manifests[key]
+            if manifest.rows or not (self._loaded or batch):
+                batch.append(self._store.read(manifest, self._columns))
+            rows += manifest.rows
+            if rows >= BATCH_ROWS:
+                self._insert(batch)
+                batch, rows = [], 0
+            self._loaded[key] = manifest.rows
+        self._insert(batch)
+
+    def _insert(self, tables: Sequence[pa.Table]) -> None:
+        import pyarrow as pa
+
+        if not tables:
+            return
         columns = ", ".join(quote(column) for column in self._columns)
-        verb = f"insert into {self._table}" if self._loaded else f"create or replace table {self._table} as"
-        self._box.execute(f"{verb} select {columns} from __incoming")
-        self._box.unregister("__incoming")
-        self._loaded[key] = manifest.rows
+        schemas = {table.schema.remove_metadata() for table in tables}
+        for table in [pa.concat_tables(tables)] if len(schemas) == 1 else tables:
+            self._box.register("__incoming", table)
+            verb = f"insert into {self._table}" if self._filled else f"create or replace table {self._table} as"
+            self._box.execute(f"{verb} select {columns} from __incoming")
+            self._box.unregister("__incoming")
+            self._filled = self._filled or table.num_rows > 0
 
     def _forget(self) -> None:
         self._loaded.clear()
+        self._filled = False
 
     def _drop_older(self, keys: Sequence[str | None]) -> None:
         """Free what no later moment needs, now and then, so that memory follows the window and not the whole range."""
