@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Select, select
 
 from mlops_assets.ledger import tables
 from mlops_assets.ledger.engine import PATIENCE, make_engine, reading, writing
@@ -79,6 +79,8 @@ class Ledger:
             return []
         with self._lock:
             self._own_process()
+            if self._state.sequence == 0:
+                self.fold()
             with writing(self.engine, self._patience) as connection:
                 folding = Folding(self._caught_up(connection))
                 if expect is not None:
@@ -101,24 +103,31 @@ class Ledger:
     def _caught_up(self, connection: Connection) -> State:
         """State at the end of the log, from the one that is known and the events since."""
         folding = Folding(self._state)
-        unread = select(tables.events).where(tables.events.c.sequence > self._state.sequence)
-        for event in _events(connection, unread, few=self._state.sequence > 0):
-            if event.sequence != folding.sequence + 1 or event.previous != folding.head:
-                raise LedgerError(
-                    f"the chain is broken at event {event.sequence}: it does not follow event {folding.sequence}.",
-                    where=self.where,
-                    do="Run `mlops audit verify`; nothing is recorded before that is settled.",
-                )
-            try:
-                folding.apply(event)
-            except (KeyError, AssertionError, TypeError, ValueError) as error:
-                raise LedgerError(
-                    f"event {event.sequence} ({event.kind}) cannot be read: {type(error).__name__}.",
-                    where=self.where,
-                    do="Run `mlops audit verify`.",
-                ) from error
+        while True:
+            unread = select(tables.events).where(tables.events.c.sequence > folding.sequence).limit(_READ)
+            start = folding.sequence
+            for event in _events(connection, unread):
+                self._take(folding, event)
+            if folding.sequence < start + _READ:
+                break
         self._state = folding.state()
         return self._state
+
+    def _take(self, folding: Folding, event: Event) -> None:
+        if event.sequence != folding.sequence + 1 or event.previous != folding.head:
+            raise LedgerError(
+                f"the chain is broken at event {event.sequence}: it does not follow event {folding.sequence}.",
+                where=self.where,
+                do="Run `mlops audit verify`; nothing is recorded before that is settled.",
+            )
+        try:
+            folding.apply(event)
+        except (KeyError, AssertionError, TypeError, ValueError) as error:
+            raise LedgerError(
+                f"event {event.sequence} ({event.kind}) cannot be read: {type(error).__name__}.",
+                where=self.where,
+                do="Run `mlops audit verify`.",
+            ) from error
 
     @property
     def where(self) -> str:
@@ -162,7 +171,7 @@ class Ledger:
         if until is not None:
             query = query.where(table.time < written_time(until))
         with reading(self.engine) as connection:
-            yield from _events(connection, query)
+            yield from _events(connection, query, stream=True)
 
     def size(self) -> int:
         """How many events there are."""
@@ -241,17 +250,15 @@ def _row(event: Event, body: str) -> dict[str, Any]:
     }
 
 
-def _events(connection: Connection, query: Select[Any], *, few: bool = False) -> Iterator[Event]:
-    options = {} if few else {"yield_per": _READ}
-    result = connection.execute(query.order_by(tables.events.c.sequence), execution_options=options)
-    for row in result:
-        yield _event(row)
+def _events(connection: Connection, query: Select[Any], *, stream: bool = False) -> Iterator[Event]:
+    options = {"yield_per": _READ} if stream else {}
+    for row in connection.execute(query.order_by(tables.events.c.sequence), execution_options=options):
+        yield _event(tuple(row))
 
 
-def _event(row: Row[Any]) -> Event:
+def _event(row: tuple[Any, ...]) -> Event:
     try:
-        parsed = json.loads(row.body)
+        body = json.loads(row[7])
     except ValueError as error:
-        raise LedgerError(f"the body of event {row.sequence} is not JSON: {error}.", do="Run `mlops audit verify`.") from error
-    head, tail = tuple(row)[:7], tuple(row)[8:]
-    return Event(*head, parsed, *tail)  # type: ignore[call-arg]
+        raise LedgerError(f"the body of event {row[0]} is not JSON: {error}.", do="Run `mlops audit verify`.") from error
+    return Event(row[0], row[1], row[2], row[3], row[4], row[5], row[6], body, row[8], row[9])

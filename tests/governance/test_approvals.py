@@ -98,7 +98,7 @@ def test_once_there_is_an_operator_others_neither_ask_nor_promote_nor_roll_back(
     approve(company, people["bo"])
     approve(company, people["cy"])
     for who in (os_user(), people["bo"]):
-        with pytest.raises(Refused, match="is not proven by a key|not operator"):
+        with pytest.raises(Refused, match=r"is not proven by a key|not operator"):
             promote(company, who)
     promote(company, people["olga"])
     with pytest.raises(Refused):

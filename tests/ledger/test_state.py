@@ -77,7 +77,7 @@ def test_rolling_back_twice_goes_back_two_champions_and_not_to_the_one_rolled_ba
     assert ledger.state(MODEL).champion == 2
     actions.rollback(ledger, MODEL, "os:ana", reason="slow")
     assert ledger.state(MODEL).champion == 1
-    with pytest.raises(Refused, match="no earlier champion in dev to go back to. Promote another version"):
+    with pytest.raises(Refused, match=r"no earlier champion in dev to go back to\. Promote another version"):
         actions.rollback(ledger, MODEL, "os:ana", reason="slow")
 
 
@@ -156,7 +156,7 @@ def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(opened: Opene
 
 def test_promoting_the_champion_again_is_refused_with_what_is_possible(ledger: Ledger) -> None:
     champion(ledger, 1)
-    with pytest.raises(Refused, match="is champion since .* It serves already"):
+    with pytest.raises(Refused, match=r"is champion since .* It serves already"):
         actions.promote(ledger, MODEL, 1, "os:ana", needed=0)
     with pytest.raises(Refused, match="has no version 7 in dev"):
         actions.promote(ledger, MODEL, 7, "os:ana", needed=0)
