@@ -442,14 +442,16 @@ def _reign(state: DeploymentState, number: int, event: Event) -> None:
     state.intervals.append(Interval(number, event.time, None, event.sequence))
 
 
+def _without(predecessors: tuple[int, ...], number: int) -> tuple[int, ...]:
+    return tuple(item for item in predecessors if item != number) if number in predecessors else predecessors
+
+
 def _promoted(state: DeploymentState, event: Event) -> None:
     number = _number(event)
-    replaced = state.champion
-    if replaced is not None:
-        _move(state, replaced, "archived", event)
-        state.predecessors = (*(item for item in state.predecessors if item not in (replaced, number)), replaced)
-    else:
-        state.predecessors = tuple(item for item in state.predecessors if item != number)
+    state.predecessors = _without(state.predecessors, number)
+    if state.champion is not None:
+        _move(state, state.champion, "archived", event)
+        state.predecessors = (*_without(state.predecessors, state.champion), state.champion)
     if state.challenger == number:
         state.challenger = state.rollout = None
     _reign(state, number, event)
@@ -462,7 +464,7 @@ def _rolled_back(state: DeploymentState, event: Event) -> None:
         state.challenger = state.rollout = None
         state.traffic = {restored: 1.0}
         return
-    state.predecessors = tuple(item for item in state.predecessors if item != restored)
+    state.predecessors = _without(state.predecessors, restored)
     _reign(state, restored, event)
 
 
@@ -486,7 +488,7 @@ def _take_out(state: DeploymentState, event: Event, to: str) -> None:
         state.traffic = {}
         state.predecessors = (*state.predecessors, number)
     if to == "retired":
-        state.predecessors = tuple(item for item in state.predecessors if item != number)
+        state.predecessors = _without(state.predecessors, number)
 
 
 def _drift_found(state: DeploymentState, event: Event) -> None:
