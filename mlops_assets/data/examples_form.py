@@ -100,6 +100,7 @@ def example_rows(model: Model, catalogue: Catalogue, key: str | None, store: Sto
         dropped={reason: n for reason, n in dropped.items() if n},
         keys=sides_keys,
         facts={"snapshot_sources": can_leak([dataset]) if windows.calendar else [], "population": None},
+        final_by=windows.calendar.end_of(key) if windows.calendar and key else None,
     )
 
 

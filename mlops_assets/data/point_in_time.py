@@ -120,6 +120,7 @@ def point_in_time_rows(
             "snapshot_sources": sorted(leaking),
             "population": {"query": model.population is not None, "rows": rows, "default_labels": defaults},
         },
+        final_by=windows.calendar.end_of(key) if windows.calendar else None,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.feature_table import Feature
+from mlops_assets.data.split import HOLDOUT, TRAIN, row_keys
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.training import HalfLife
@@ -39,6 +41,7 @@ class TrainingRows:
         dropped: reason to number of rows left out.
         keys: partition keys by side.
         facts: what else is worth recording.
+        final_by: moment at which labels must be final: the end of the model's partition; None where undated.
     """
 
     table: pa.Table
@@ -52,6 +55,7 @@ class TrainingRows:
     dropped: Mapping[str, int] = field(default_factory=dict)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    final_by: datetime | None = None
 
 
 def carried_names(model: Model) -> tuple[str, ...]:
@@ -95,6 +99,29 @@ def require_history(model: Model, windows: Windows, key: str) -> None:
             where=where,
             do="Train later, or declare a shorter holdout.",
         )
+
+
+def immature_rows(table: pa.Table, final_by: datetime | None) -> int:
+    """Rows whose label was not final at the as-of time of the model; counted from the rows themselves."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if final_by is None:
+        return 0
+    return int(pc.sum(pc.greater(table.column(LABEL_END), pa.scalar(final_by, pa.timestamp("us", "UTC")))).as_py() or 0)
+
+
+def overlapping_rows(table: pa.Table, entity: Sequence[str]) -> int:
+    """Training rows that reach into the holdout: by their label window, or, where undated, by standing on both sides."""
+    import pyarrow.compute as pc
+
+    sides = table.column(SPLIT)
+    train, held = table.filter(pc.equal(sides, TRAIN)), table.filter(pc.equal(sides, HOLDOUT))
+    if table.column(AS_OF).null_count == 0:
+        return int(pc.sum(pc.greater(train.column(LABEL_END), pc.min(held.column(AS_OF)))).as_py() or 0)
+    columns = list(entity) or [name for name in table.column_names if name not in (AS_OF, LABEL_END, SPLIT, WEIGHT)]
+    held_keys = set(row_keys(held, columns))
+    return sum(key in held_keys for key in row_keys(train, columns))
 
 
 def unknown_column(model: Model, column: str, valid: Sequence[str], *, what: str) -> TrainingSetError:

@@ -22,6 +22,8 @@ from mlops_assets.data.training_rows import (
     WEIGHT,
     TrainingRows,
     TrainingSetError,
+    immature_rows,
+    overlapping_rows,
     weights_column,
 )
 from mlops_assets.spec.catalogue import Catalogue
@@ -169,6 +171,8 @@ def _stored(model: Model, key: str | None, rows: TrainingRows, store: Store, sam
         "base_rate": {side: _base_rate(model, table, side) for side in (TRAIN, HOLDOUT)},
         "sample": sample,
         "dropped": dict(sorted(dropped.items())),
+        "immature": immature_rows(table, rows.final_by),
+        "overlap": overlapping_rows(table, rows.entity),
         **rows.facts,
     }
     manifest = store.write(training_set_asset(model), key, table, inputs=rows.inputs, facts=facts)

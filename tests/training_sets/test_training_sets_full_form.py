@@ -78,6 +78,7 @@ def test_facts_and_manifest_tell_what_it_is_made_of(store: Store) -> None:
     assert facts["base_rate"]["train"] == pytest.approx(2 / 24)
     assert {f"rfm@{k}" for k in [*keys(4, 7), *keys(9, 10)]} <= set(found.manifest.inputs)
     assert {f"orders@{k}" for k in keys(5, LAST)} <= set(found.manifest.inputs)
+    assert (facts["immature"], facts["overlap"]) == (0, 0)
     assert found.manifest.asset == "churn/training_set"
     assert [column for column in found.table.column_names if column.startswith("__")] == ["__as_of", "__label_end", "__split", "__target"]
 
