@@ -36,6 +36,11 @@ class Progress:
         if self.status is not None:
             self.status.update(self._text)
 
+    def note(self, text: str) -> None:
+        """Say something about what comes next."""
+        self._finish()
+        print(f"  {text}", file=sys.stderr, flush=True)
+
     def _finish(self) -> None:
         if self._text is not None:
             print(f"  {self._text}  {time.monotonic() - self._began:.1f}s", file=sys.stderr, flush=True)

@@ -63,7 +63,7 @@ def run_model(workspace: Workspace, name: str, moment: date | datetime | None, p
     from mlops_assets.components.runner import Runner, model_key
 
     key = model_key(workspace, name, moment)
-    runner = Runner(workspace, progress.step)
+    runner = Runner(workspace, progress.step, progress.note)
     runner.prepare(name, key)
     step = runner.materialize([f"{name}/{stage}" for stage in STAGES], key)
     return build_report(workspace, name, key, step.dagster_run_id, step.failure)

@@ -10,8 +10,11 @@ import dagster as dg
 
 DATA_VERSION_TAG = "dagster/data_version"
 USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
+CODE_VERSION_TAG = "dagster/code_version"
+EVERY_TAG = "mlops/every"
+"""Run tag: make only every n-th partition of the run's range."""
 
-Emitted = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
+Emitted = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,14 @@ class Check:
 
 
 def partition_keys(context: dg.AssetExecutionContext) -> list[str | None]:
-    """Keys that this run is for; ``[None]`` for an unpartitioned asset."""
-    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else [None]
+    """Keys that this run is for; ``[None]`` for an unpartitioned asset.
+
+    A run over a range may ask for every n-th partition of it, counted back from the last one, by the tag :data:`EVERY_TAG`.
+    """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return [None]
+    every = int(context.run.tags.get(EVERY_TAG, 1))
+    return list(context.partition_keys[::-1][::every][::-1])
 
 
 def check_result(asset: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
@@ -51,24 +60,42 @@ def check_result(asset: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
     )
 
 
-def emit(asset: dg.AssetKey, stored: Sequence[Stored], checks: Iterable[Check]) -> Iterator[Emitted]:
+def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored], checks: Iterable[Check]) -> Iterator[Emitted]:
     """Report ``stored`` partitions of ``asset``, and its checks.
 
     In a run over a range of partitions, Dagster would give all of them one data version; so the range is reported
-    first, with the checks, and then each partition with its own version, which is what later reads find.
+    first, and then each partition with its own version, which is what later reads find. A run that made only some
+    partitions of its range reports these alone.
     """
     results = [check_result(asset, check) for check in checks]
-    if len(stored) == 1:
-        only = stored[0]
-        yield dg.MaterializeResult(
-            asset_key=asset, metadata=dict(only.metadata), data_version=dg.DataVersion(only.version), check_results=results
-        )
+    if len(stored) == 1 and not context.has_partition_key_range:
+        yield _result(asset, stored[0].metadata, results, stored[0].version)
         return
-    yield dg.MaterializeResult(asset_key=asset, metadata={"partitions": len(stored)}, check_results=results)
-    for item in stored:
-        yield dg.AssetMaterialization(
-            asset_key=asset,
-            partition=item.partition,
-            metadata=dict(item.metadata),
-            tags={DATA_VERSION_TAG: item.version, USER_PROVIDED_TAG: "true"},
+    if EVERY_TAG in context.run.tags:
+        yield from results
+    else:
+        yield _result(asset, {"partitions": len(stored)}, results)
+    _report(context, asset, stored)
+
+
+def _result(
+    asset: dg.AssetKey, metadata: Mapping[str, Any], results: list[dg.AssetCheckResult], version: str | None = None
+) -> dg.MaterializeResult[Any]:
+    return dg.MaterializeResult(
+        asset_key=asset, metadata=dict(metadata), data_version=dg.DataVersion(version) if version else None, check_results=results
+    )
+
+
+def _report(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored]) -> None:
+    """Materializations of single partitions, as one batch: an instance that takes batches writes them together."""
+    from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
+
+    step, batch = context.get_step_execution_context(), generate_event_batch_id()  # type: ignore[no-untyped-call]
+    tags = {USER_PROVIDED_TAG: "true"}
+    if code_version := context.assets_def.code_versions_by_key.get(asset):
+        tags[CODE_VERSION_TAG] = code_version
+    for number, item in enumerate(stored, 1):
+        event = dg.AssetMaterialization(
+            asset_key=asset, partition=item.partition, metadata=dict(item.metadata), tags={**tags, DATA_VERSION_TAG: item.version}
         )
+        DagsterEvent.asset_materialization(step, event, DagsterEventBatchMetadata(batch, number == len(stored)))

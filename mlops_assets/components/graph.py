@@ -55,6 +55,7 @@ def asset_spec(planned: PlannedAsset) -> dg.AssetSpec:
         code_version=planned.code_version,
         automation_condition=_automation(planned),
         metadata={"declared_by": planned.declared_by},
+        skippable=planned.kind in SINGLE_RUN_KINDS and planned.calendar is not None,
     )
 
 

@@ -55,7 +55,7 @@ class QuickEventLogStorage(SqliteEventLogStorage):
             for statement in statements:
                 connection.execute(statement)
         with self.index_connection() as connection:
-            ids = [connection.execute(statement).inserted_primary_key[0] for statement in statements]
+            ids = [_id(connection.execute(statement)) for statement in statements]
             self._store_asset_event_tags(connection, together, ids)
             # An asset's own row tells its newest event of a kind alone.
             newest = {(event.get_dagster_event().asset_key, event.dagster_event_type): place for place, event in enumerate(together)}
@@ -122,6 +122,10 @@ class QuickStorage(DagsterSqliteStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> QuickStorage:
         """The storage that an instance's configuration names."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _id(result: Any) -> int:
+    return int(result.inserted_primary_key[0])
 
 
 def _open(url: str) -> Engine:

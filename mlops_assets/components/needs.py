@@ -1,50 +1,102 @@
-"""Which partitions of data sets and feature views a model at a partition reads, and which of those are missing or stale."""
+"""Which partitions of data sets and feature views a model at a partition reads, and which of those are missing or stale.
+
+Stale is a partition of a data set that was read under another declaration, and one of a feature view that another
+definition computed, or whose inputs were corrected since, at most `recompute` ago. A model never becomes stale here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from mlops_assets.components.workspace import Workspace
+from mlops_assets.components.declared import read_differently
 from mlops_assets.spec.calendar import Calendar
 from mlops_assets.spec.windows import (
+    ViewWindow,
     dataset_keys,
     label_sources,
     model_windows,
+    newest_ended,
     population_sources,
     view_names,
     view_window,
 )
 
+if TYPE_CHECKING:
+    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.data.store import Manifest
+    from mlops_assets.spec.feature_view import FeatureView
+
+MISSING = "not there"
+DECLARED = "read under another declaration"
+DEFINED = "computed by another definition"
+CORRECTED = "input corrected since"
+
 
 @dataclass(frozen=True)
 class Need:
-    """Partitions of ``asset`` that must be materialized; without a calendar the one table."""
+    """Partitions of ``asset`` that must be materialized, oldest first; without a calendar the one table.
+
+    ``reasons`` says how many of them for which reason; ``kept`` how many stay as they are though an input was corrected,
+    since that was longer ago than the view recomputes.
+    """
 
     asset: str
     calendar: Calendar | None
     keys: tuple[str, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    kept: int = 0
+
+    @property
+    def why(self) -> str | None:
+        """What is stale and why, in words; None where partitions are merely not there yet."""
+        stale = [f"{count} {reason}" for reason, count in self.reasons.items() if reason != MISSING]
+        if self.kept:
+            stale.append(f"{self.kept} keep what they were computed from, since the correction is older than recompute")
+        return f"{self.asset}: {', '.join(stale)}" if stale else None
 
 
-def needs_of(workspace: Workspace, name: str, key: str | None) -> list[Need]:
-    """What model ``name`` at ``key`` still needs: data sets first, then feature views.
+def needed_datasets(workspace: Workspace, name: str, key: str | None) -> Iterator[Need]:
+    """Data sets that model ``name`` at ``key`` reads and that are missing or stale.
 
     Unpartitioned tables are always read again: their source may have changed, and equal bytes are stored once.
     """
-    catalogue = workspace.catalogue
-    datasets, views = read_partitions(workspace, name, key)
-    needs = []
+    datasets, _ = read_partitions(workspace, name, key)
     for dataset_name in sorted(datasets):
-        dataset = catalogue.datasets[dataset_name]
-        keys = _missing(workspace, dataset_name, sorted(k for k in datasets[dataset_name] if k is not None))
-        if dataset.calendar is None or keys:
-            needs.append(Need(dataset_name, dataset.calendar, keys))
+        calendar = workspace.catalogue.datasets[dataset_name].calendar
+        if calendar is None:
+            yield Need(dataset_name, None)
+            continue
+        keys = sorted((k for k in datasets[dataset_name] if k is not None), key=calendar.start_of)
+        present = set(workspace.store.partitions(dataset_name))
+        missing = [k for k in keys if k not in present]
+        again = _readable_again(workspace, dataset_name, [k for k in keys if k in present])
+        if missing or again:
+            yield _need(dataset_name, calendar, {MISSING: missing, DECLARED: again})
+
+
+def needed_views(workspace: Workspace, name: str, key: str | None) -> Iterator[Need]:
+    """Feature views that model ``name`` at ``key`` reads and that are missing or stale, given the data sets as they are now."""
+    from mlops_assets.data.features import definition_digest
+
+    catalogue, store = workspace.catalogue, workspace.store
+    _, views = read_partitions(workspace, name, key)
     for view_name in sorted(views):
-        calendar = view_window(catalogue.views[view_name], catalogue).calendar
-        keys = _missing(workspace, view_name, views[view_name])
-        if calendar is None or keys:
-            needs.append(Need(view_name, calendar, keys))
-    return needs
+        view = catalogue.views[view_name]
+        window = view_window(view, catalogue)
+        if window.calendar is None:
+            yield Need(view_name, None)
+            continue
+        present = store.window(view_name, views[view_name])
+        definition = definition_digest(view, catalogue)
+        missing = [k for k in views[view_name] if k not in present]
+        defined = [k for k, manifest in present.items() if manifest.facts.get("definition") != definition]
+        same = {k: manifest for k, manifest in present.items() if k is not None and k not in defined}
+        corrected, kept = _corrected(workspace, view, window, same)
+        if missing or defined or corrected or kept:
+            reasons = {MISSING: missing, DEFINED: [k for k in defined if k is not None], CORRECTED: corrected}
+            yield _need(view_name, window.calendar, reasons, kept)
 
 
 def read_partitions(workspace: Workspace, name: str, key: str | None) -> tuple[dict[str, set[str | None]], dict[str, list[str]]]:
@@ -62,6 +114,7 @@ def read_partitions(workspace: Workspace, name: str, key: str | None) -> tuple[d
     as_of_keys = windows.feature_keys(key)
     if not as_of_keys:
         return datasets, views
+    moments = [windows.calendar.end_of(k) for k in as_of_keys]
     for view_name in view_names(model):
         view = catalogue.views[view_name]
         window = view_window(view, catalogue)
@@ -70,22 +123,71 @@ def read_partitions(workspace: Workspace, name: str, key: str | None) -> tuple[d
             for source in view.from_:
                 datasets.setdefault(source, set()).add(None)
             continue
-        first, last = (window.calendar.key_of(windows.calendar.start_of(k)) for k in (as_of_keys[0], as_of_keys[-1]))
-        views[view_name] = window.calendar.between(first, last)
+        ended = {newest_ended(window.calendar, moment) for moment in moments}
+        views[view_name] = sorted((k for k in ended if k is not None), key=window.calendar.start_of)
         for view_key in views[view_name]:
             start, end = window.interval(view_key)
             for source in view.from_:
                 datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], start, end))
-    start, end = windows.interval(as_of_keys[0])[0], windows.calendar.end_of(key)
+    start, end = moments[0], windows.calendar.end_of(key)
     for source in label_sources(model, catalogue):
         datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], start, end))
     for source in population_sources(model, catalogue):
-        for as_of_key in as_of_keys:
-            as_of = windows.calendar.end_of(as_of_key)
-            datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], None, as_of))
+        for moment in moments:
+            datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], None, moment))
     return datasets, views
 
 
-def _missing(workspace: Workspace, asset: str, keys: Sequence[str]) -> tuple[str, ...]:
-    present = set(workspace.store.partitions(asset))
-    return tuple(key for key in keys if key not in present)
+def _need(asset: str, calendar: Calendar, reasons: Mapping[str, Sequence[str]], kept: int = 0) -> Need:
+    keys = {key for found in reasons.values() for key in found}
+    return Need(
+        asset, calendar, tuple(sorted(keys, key=calendar.start_of)), {why: len(found) for why, found in reasons.items() if found}, kept
+    )
+
+
+def _readable_again(workspace: Workspace, name: str, keys: Sequence[str]) -> list[str]:
+    """Partitions that were read under another declaration. A snapshot whose source has no history cannot be taken again."""
+    from mlops_assets.data.sources import has_history
+
+    dataset = workspace.catalogue.datasets[name]
+    again = read_differently(workspace, name, keys)
+    if again and dataset.kind == "snapshot" and not has_history(dataset, workspace.source_context(name)):
+        return []
+    return again
+
+
+def _corrected(workspace: Workspace, view: FeatureView, window: ViewWindow, present: Mapping[str, Manifest]) -> tuple[list[str], int]:
+    """Partitions of the view that follow a correction of their inputs, and how many lie too far back to follow."""
+    from mlops_assets.data.features import affected_feature_keys, inputs_of
+
+    assert window.calendar is not None
+    used = {key: inputs_of(workspace.store, manifest) for key, manifest in present.items()}
+    current = _current(workspace, {reference for inputs in used.values() for reference in inputs})
+    following: dict[str, set[str]] = {}
+    corrected, kept = [], 0
+    newest = max(present, key=window.calendar.start_of, default=None)
+    for key, inputs in used.items():
+        changed = [reference for reference, digest in inputs.items() if current.get(reference, digest) != digest]
+        for reference in changed:
+            if reference not in following:
+                dataset, _, partition = reference.partition("@")
+                following[reference] = set(affected_feature_keys(view, workspace.catalogue, partition, dataset)) if partition else set()
+        undated = any("@" not in reference for reference in changed)
+        if any(key in following[reference] for reference in changed) or (
+            undated and newest is not None and window.calendar.distance(key, newest) < window.recompute
+        ):
+            corrected.append(key)
+        elif changed:
+            kept += 1
+    return corrected, kept
+
+
+def _current(workspace: Workspace, references: set[str]) -> dict[str, str]:
+    """Digest of the current version of every reference that has one."""
+    wanted: dict[str, list[str | None]] = {}
+    for reference in references:
+        asset, _, partition = reference.partition("@")
+        wanted.setdefault(asset, []).append(partition or None)
+    return {
+        manifest.reference: manifest.digest for asset, keys in wanted.items() for manifest in workspace.store.window(asset, keys).values()
+    }

@@ -9,12 +9,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import groupby
 
 import dagster as dg
 
+from mlops_assets.components.emit import EVERY_TAG
 from mlops_assets.components.mlflow_sweep import sweep
-from mlops_assets.components.needs import Need, needs_of
+from mlops_assets.components.needs import Need, needed_datasets, needed_views
 from mlops_assets.components.workspace import Workspace
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.registry.locks import sqlite_file
@@ -79,13 +79,22 @@ def model_key(workspace: Workspace, name: str, as_of: date | datetime | None) ->
 
 
 class Runner:
-    """Runs assets of one project. ``on_step`` is told of each step before it begins: asset, first and last key, count."""
+    """Runs assets of one project.
 
-    def __init__(self, workspace: Workspace, on_step: Callable[[str, str | None, str | None, int], None] | None = None) -> None:
+    ``on_step`` is told of each step before it begins: asset, first and last key, count; ``on_note`` of what is stale and why.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        on_step: Callable[[str, str | None, str | None, int], None] | None = None,
+        on_note: Callable[[str], None] | None = None,
+    ) -> None:
         from mlops_assets.components.location import build_definitions
 
         self.workspace = workspace
         self.on_step = on_step or (lambda *_: None)
+        self.on_note = on_note or (lambda _: None)
         os.environ["DAGSTER_HOME"] = str(workspace.settings.dagster_home)
         workspace.settings.dagster_home.mkdir(parents=True, exist_ok=True)
         self.instance = dg.DagsterInstance.get()
@@ -99,12 +108,15 @@ class Runner:
         Raises:
             RunError: when one of them fails.
         """
-        for need in needs_of(self.workspace, name, key):
-            if need.calendar is None:
-                self._materialize([need.asset], None, None, 1)
-                continue
-            for first, last, count in _ranges(need.calendar, need.keys):
-                self._materialize([need.asset], first, last, count)
+        for needed in (needed_datasets, needed_views):
+            for need in list(needed(self.workspace, name, key)):
+                if need.why:
+                    self.on_note(need.why)
+                if need.calendar is None:
+                    self._materialize([need.asset], None, None, 1)
+                    continue
+                for first, last, count, every in ranges(need.calendar, need.keys):
+                    self._materialize([need.asset], first, last, count, every)
 
     def materialize(self, assets: Sequence[str], key: str | None) -> Step:
         """Materialize ``assets`` at ``key`` in one run; a failed step does not raise here."""
@@ -116,15 +128,17 @@ class Runner:
         if file is None or file.exists():
             sweep(self.workspace.registry, self.instance)
 
-    def _materialize(self, assets: Sequence[str], first: str | None, last: str | None, count: int) -> None:
+    def _materialize(self, assets: Sequence[str], first: str | None, last: str | None, count: int, every: int = 1) -> None:
         self.on_step(assets[-1], first, last, count)
-        step = self._run(assets, first, last, count)
+        step = self._run(assets, first, last, count, every)
         if not step.success:
             raise RunError(f"{assets[-1]} failed: {step.failure}")
 
-    def _run(self, assets: Sequence[str], first: str | None, last: str | None, count: int) -> Step:
+    def _run(self, assets: Sequence[str], first: str | None, last: str | None, count: int, every: int = 1) -> Step:
         single = first is not None and first == last
         tags = {} if single or first is None else {RANGE_START_TAG: first, RANGE_END_TAG: str(last)}
+        if every > 1:
+            tags[EVERY_TAG] = str(every)
         result = self.job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],
@@ -151,14 +165,19 @@ def _failure(result: dg.ExecuteInProcessResult) -> str | None:
     return None if result.success else "the run failed before any step began"
 
 
-def _ranges(calendar: Calendar, keys: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Contiguous ranges of ``keys``: first, last and count."""
-    ordinals = sorted(calendar.distance(calendar.first_key, key) for key in set(keys))
-    ranges = []
-    for _, group in groupby(enumerate(ordinals), lambda pair: pair[1] - pair[0]):
-        members = [ordinal for _, ordinal in group]
-        ranges.append((calendar.shift(calendar.first_key, members[0]), calendar.shift(calendar.first_key, members[-1]), len(members)))
-    return ranges
+def ranges(calendar: Calendar, keys: Sequence[str]) -> list[tuple[str, str, int, int]]:
+    """``keys`` as few ranges, oldest first: first and last key, how many, and how many periods lie between two of them."""
+    ordinals = sorted({calendar.distance(calendar.first_key, key) for key in keys})
+    groups: list[list[int]] = []
+    for ordinal in ordinals:
+        group = groups[-1] if groups else []
+        if len(group) == 1 or (len(group) > 1 and ordinal - group[-1] == group[1] - group[0]):
+            group.append(ordinal)
+        else:
+            groups.append([ordinal])
+    spelled = [[calendar.shift(calendar.first_key, ordinal) for ordinal in (group[0], group[-1])] for group in groups]
+    steps = [group[1] - group[0] if len(group) > 1 else 1 for group in groups]
+    return [(first, last, len(group), step) for (first, last), group, step in zip(spelled, groups, steps, strict=True)]
 
 
-__all__ = ["Need", "RunError", "Runner", "Step", "model_key"]
+__all__ = ["Need", "RunError", "Runner", "Step", "model_key", "ranges"]

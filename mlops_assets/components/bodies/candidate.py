@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def materialize_candidate(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
     """Register the bundle of each partition of this run whose verdict allows it."""
     stored = [_register(context, workspace, name, key) for key in partition_keys(context)]
-    yield from emit(dg.AssetKey([name, "candidate"]), stored, ())
+    yield from emit(context, dg.AssetKey([name, "candidate"]), stored, ())
 
 
 def _register(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str | None) -> Stored:

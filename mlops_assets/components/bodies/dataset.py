@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from mlops_assets.components.declared import note_read
 from mlops_assets.components.emit import Check, Emitted, Stored, check_result, emit, partition_keys
 from mlops_assets.components.metadata import manifest_metadata, table
 
@@ -29,7 +30,8 @@ def materialize_dataset(context: dg.AssetExecutionContext, workspace: Workspace,
     except IngestError as error:
         yield check_result(asset, Check("schema", False, {"reason": str(error)}, description=str(error)))
         raise
-    yield from emit(asset, [_stored(item) for item in done], _checks(dataset, done))
+    note_read(workspace, name, wanted or ())
+    yield from emit(context, asset, [_stored(item) for item in done], _checks(dataset, done))
 
 
 def _stored(item: Ingested) -> Stored:

@@ -31,7 +31,7 @@ def materialize_evaluation(context: dg.AssetExecutionContext, workspace: Workspa
         item, verdict = _judge(context, workspace, name, key)
         stored.append(item)
         checks = list(_checks(verdict))
-    yield from emit(dg.AssetKey([name, "evaluation"]), stored, checks)
+    yield from emit(context, dg.AssetKey([name, "evaluation"]), stored, checks)
 
 
 def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str | None) -> tuple[Stored, Verdict]:

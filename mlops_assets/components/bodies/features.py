@@ -23,7 +23,7 @@ def materialize_features(context: dg.AssetExecutionContext, workspace: Workspace
     keys = partition_keys(context)
     done = list(compute_features(view, workspace.catalogue, keys, workspace.store, memory_limit=workspace.settings.duckdb_memory))
     stored = [Stored(item.key, item.manifest.digest, {**manifest_metadata(item.manifest), "changed": item.changed}) for item in done]
-    yield from emit(dg.AssetKey(name), stored, _checks(done))
+    yield from emit(context, dg.AssetKey(name), stored, _checks(done))
 
 
 def _checks(done: Sequence[Computed]) -> Iterator[Check]:

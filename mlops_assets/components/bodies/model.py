@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def materialize_model(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
     """Train model ``name`` for each partition of this run."""
     stored = [_train(context, workspace, name, key) for key in partition_keys(context)]
-    yield from emit(dg.AssetKey([name, "model"]), stored, ())
+    yield from emit(context, dg.AssetKey([name, "model"]), stored, ())
 
 
 def _train(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str | None) -> Stored:

@@ -27,7 +27,7 @@ def materialize_training_set(context: dg.AssetExecutionContext, workspace: Works
         facts = dict(built.facts)
         stored.append(Stored(key, built.manifest.digest, {**manifest_metadata(built.manifest), **_shown(facts)}))
         checks.append(facts)
-    yield from emit(dg.AssetKey([name, "training_set"]), stored, _checks(checks))
+    yield from emit(context, dg.AssetKey([name, "training_set"]), stored, _checks(checks))
 
 
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:
