@@ -47,6 +47,22 @@ class Settings(BaseSettings):
     sample: float = Field(1.0, gt=0, le=1, description="Share of entities that models learn from; dev takes a tenth.")
     approvals: int = Field(0, ge=0, description="How many distinct people must approve a promotion; prod asks for two.")
     approval_expires: str = Field("7d", description="How long an approval holds.")
+    serve_host: str = Field("127.0.0.1", description="Address that the prediction server listens on.")
+    serve_port: int = Field(8000, ge=0, le=65535, description="Port of the prediction server; 0 takes a free one.")
+    serve_workers: int = Field(1, ge=1, le=256, description="Processes that answer.")
+    serve_anonymous: bool = Field(False, description="Whether a request without a key may call and look.")
+    serve_rate_limit: float = Field(0.0, ge=0, description="Requests per second and key; 0: no limit.")
+    serve_body_mb: float = Field(10.0, gt=0, description="Largest body of a request, in MiB.")
+    serve_rows: int = Field(10_000, ge=1, description="Most rows of one request.")
+    serve_timeout: float = Field(10.0, gt=0, description="Seconds for a body to arrive, and for rows to be scored.")
+    online_url: str = Field("", description="Features by entity: a path of SQLite or redis://HOST:PORT/DB. Default: home/online.db.")
+    journal: Path = Field(Path(), description="Folder of the journal of predictions. Default: home/journal.")
+    journal_on: bool = Field(True, description="Whether predictions are journaled.")
+    journal_flush: float = Field(0.1, gt=0, description="Seconds between writes: what a killed worker may lose.")
+    journal_sync: float = Field(1.0, ge=0, description="Seconds between fsyncs: what a power cut may lose. 0: at every write.")
+    journal_memory_mb: int = Field(64, ge=1, description="Memory for lines that the disk does not take, in MiB; beyond it they are dropped.")
+    journal_segment_mb: int = Field(64, ge=1, description="Size at which a segment is closed, in MiB.")
+    journal_rotate: float = Field(300.0, gt=0, description="Seconds after which a segment is closed, so that it can be compacted.")
 
     @classmethod
     def settings_customise_sources(
@@ -77,6 +93,8 @@ class Settings(BaseSettings):
             "checkpoints": self.project / self.checkpoints if self.checkpoints != Path() else home / "checkpoints",
             "mlflow_tracking_uri": self.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}",
             "mlflow_artifacts": self.mlflow_artifacts or str(home / "mlartifacts"),
+            "online_url": self.online_url or str(home / "online.db"),
+            "journal": self.project / self.journal if self.journal != Path() else home / "journal",
             "cache": self.project / self.cache if self.cache != Path() else home / "cache",
             "mirror": (self.project / self.mirror) if self.mirror else None,
         }

@@ -1,0 +1,130 @@
+"""How one version scores: the fastest path whose answers were found equal to the bundle's own, bit by bit.
+
+*single_row*: one row through LightGBM's prepared single-row call, on the event loop (microseconds); several as by the booster. *booster*: a
+few rows through the booster with one thread, on the event loop; many on the scoring thread. *thread*: every other estimator, on the
+scoring thread, several requests at once.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mlops_assets.errors import MlopsError
+from mlops_assets.modeling.estimators.lightgbm import LightGBMFitted
+from mlops_assets.serving.errors import ServingError
+from mlops_assets.serving.rows import RowReader
+from mlops_assets.serving.single_row import SingleRow
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops_assets.modeling.bundle import Bundle
+
+INLINE_ROWS = 128
+"""Up to so many rows a booster scores on the event loop; more would keep other requests waiting."""
+
+PATHS = ("single_row", "booster", "thread")
+
+
+@dataclass
+class Scorer:
+    """One version, ready to score.
+
+    Attributes:
+        reader: reads rows for it.
+        path: the path that serves it.
+        compared: how many rows the path was compared on.
+        note: why a slower path than possible serves; empty where none does.
+    """
+
+    bundle: Bundle
+    reader: RowReader
+    path: str = "thread"
+    compared: int = 0
+    note: str = ""
+    single: SingleRow | None = None
+    _packed: struct.Struct = field(default_factory=lambda: struct.Struct("="))
+
+    @property
+    def outputs(self) -> int:
+        """Numbers per row: one, or one a class."""
+        return len(self.bundle.classes) if self.bundle.task == "multiclass_classification" else 1
+
+    def score_row(self, encoded: Sequence[float]) -> float | list[float]:
+        """One encoded row on the single-row path: a number, or one a class."""
+        assert self.single is not None
+        result = self.single.score(encoded)
+        return result[0] if len(result) == 1 and self.outputs == 1 else result
+
+    def matrix_of(self, rows: Sequence[Any]) -> np.ndarray:
+        """The matrix of typed rows. Raises ``ValueError`` as :attr:`RowReader.encode` does."""
+        import numpy as np
+
+        encode, pack = self.reader.encode, self._packed.pack
+        content = b"".join([pack(*encode(row)) for row in rows])
+        return np.frombuffer(content, dtype="float64").reshape(len(rows), -1)
+
+    def score_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        """The bundle's numbers for an encoded matrix: shape (rows,), or (rows, classes)."""
+        return self.bundle.fitted.predict(matrix)
+
+    def inline(self, rows: int) -> bool:
+        """Whether so many rows may be scored on the event loop."""
+        return self.path != "thread" and rows <= INLINE_ROWS
+
+
+def make_scorer(bundle: Bundle, frame: pd.DataFrame) -> Scorer:
+    """The scorer of a bundle, on the fastest path that agrees exactly with :meth:`Bundle.predict` on ``frame``.
+
+    Args:
+        bundle: the version.
+        frame: rows with the signature's columns, as stored; see :func:`mlops_assets.serving.examples.rows_to_compare`.
+
+    Raises:
+        ServingError: when not even the plain path agrees with the bundle.
+    """
+    scorer = Scorer(bundle, RowReader(bundle), compared=len(frame))
+    scorer._packed = struct.Struct(f"={len(bundle.encoder.names)}d")
+    expected = bundle.predict(frame)
+    rows = _typed(scorer.reader, frame)
+    if not equal(scorer.score_matrix(scorer.matrix_of(rows)), expected):
+        raise ServingError("rows as requests bring them score differently than stored ones.", do="Report the bundle; it cannot be served.")
+    fitted = bundle.fitted
+    if not isinstance(fitted, LightGBMFitted):
+        return scorer
+    scorer.path = "booster"
+    try:
+        scorer.single = SingleRow(fitted.booster, len(bundle.encoder.names), scorer.outputs)
+        encode = scorer.reader.encode
+        if equal([scorer.score_row(encode(row)) for row in rows], expected):
+            scorer.path = "single_row"
+        else:
+            scorer.note = "the single-row path scored differently than the bundle"
+    except MlopsError as error:
+        scorer.note = str(error)
+    if scorer.path != "single_row":
+        scorer.single = None
+    return scorer
+
+
+def equal(found: Any, expected: Any) -> bool:
+    """Whether two arrays of numbers are the same bit by bit."""
+    import numpy as np
+
+    one, other = np.ascontiguousarray(found, dtype="float64"), np.ascontiguousarray(expected, dtype="float64")
+    return one.shape == other.shape and bool((one.view("int64") == other.view("int64")).all())
+
+
+def _typed(reader: RowReader, frame: pd.DataFrame) -> list[Any]:
+    """Rows of a frame as a request would bring them: through JSON and the generated decoder."""
+    body = msgspec.json.encode({"data": reader.bundle.json_rows(frame)})
+    try:
+        return list(reader.decode(body).data)
+    except ValueError as error:
+        raise ServingError(f"stored rows do not fit the signature: {error}.") from None
