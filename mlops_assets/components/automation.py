@@ -15,7 +15,7 @@ def automation_of(plan: Plan) -> dg.Definitions:
     return dg.Definitions(
         jobs=[_job(job.name, job.assets, job.description) for job in plan.jobs],
         schedules=[_schedule(plan, schedule) for schedule in plan.schedules],
-        sensors=[_sensor(sensor) for sensor in plan.sensors],
+        sensors=[_sensor(sensor) for sensor in plan.sensors if sensor.kind == "automation"],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mlops_assets.plan.model import PlannedCheck
+from mlops_assets.plan.model import AssetKind, PlannedCheck
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.gates import Gate, gate_names
@@ -61,6 +61,44 @@ def evaluation_checks(model: Model) -> tuple[PlannedCheck, ...]:
         _check(asset, name, gate_words(gate), blocking=not gate.off, severity="WARN" if gate.off else "ERROR")
         for name, gate in gate_names(model)
     )
+
+
+def monitoring_checks(model: Model, kind: AssetKind) -> tuple[PlannedCheck, ...]:
+    """What is asserted while a model serves. None of it blocks: it is looked at after the fact."""
+    rule, measured = model.monitor.drift, model.monitor.performance
+    metric = measured.metric or model.main_metric
+    alarm = f"at most {rule.false_alarm_rate:.2%} false alarms, effects of at least {rule.min_effect}"
+    estimated: tuple[tuple[str, Literal["ERROR", "WARN"], str], ...] = (
+        ("estimated", "WARN", f"{metric} as estimated before labels arrive is not worse than at the gate."),
+    )
+    words: dict[AssetKind, tuple[tuple[str, Literal["ERROR", "WARN"], str], ...]] = {
+        "scores": (("complete", "ERROR", "Everyone who is scored has a finite prediction."),),
+        "predictions": (("volume", "WARN", "Something was predicted."),),
+        "outcomes": (("coverage", "WARN", f"At least {measured.min_coverage:.0%} of the matured predictions have a label."),),
+        "data_quality": (("inputs", "WARN", "Every feature is there, filled about as often as in training, with values seen there."),),
+        "drift": (
+            ("columns", "WARN", f"No feature left the reference: {alarm}."),
+            ("score", "ERROR", f"The score did not leave the reference: {alarm}."),
+        ),
+        "performance": (
+            ("measured", "ERROR", f"{metric} on matured labels is not worse than at the gate; less coverage is inconclusive."),
+            *(
+                (("estimated", "WARN", f"{metric} as estimated before labels arrive is not worse than at the gate."),)
+                if estimates(model)
+                else ()
+            ),
+            ("label", "WARN", "The labels that matured are distributed as at the gate."),
+        ),
+    }
+    asset = f"{model.name}/{kind}"
+    return tuple(_check(asset, name, text, blocking=False, severity=severity) for name, severity, text in words.get(kind, ()))
+
+
+def estimates(model: Model) -> bool:
+    """Whether performance is estimated before labels arrive: declared, or needed by a trigger of retraining."""
+    when = model.retrain.when if model.retrain else None
+    triggers = (*when.any, *when.all) if when else ()
+    return model.monitor.estimate_performance or any(trigger.estimated_performance is not None for trigger in triggers)
 
 
 def gate_words(gate: Gate) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 from mlops_assets.plan.checks import dataset_checks, evaluation_checks, feature_checks, training_set_checks
 from mlops_assets.plan.edges import model_edges, view_edges
 from mlops_assets.plan.model import AssetKind, Plan, PlannedAsset, PlannedCheck, PlannedEdge, PlannedJob, PlannedSchedule, PlannedSensor
+from mlops_assets.plan.monitoring import monitoring_assets, monitoring_sensors
 from mlops_assets.spec.catalogue import Catalogue, Declaration
 from mlops_assets.spec.cron import AFTER_PERIOD, expand
 from mlops_assets.spec.dataset import Dataset, Partitions
@@ -59,6 +60,7 @@ def compile_plan(catalogue: Catalogue) -> Plan:
         following = tuple(view.key for view in views)
         about = "Features follow their data sets, once the blocking checks of these have passed."
         sensors.append(PlannedSensor(AUTOMATION_SENSOR, about, following))
+    sensors += monitoring_sensors(catalogue, tuple(asset for assets in models.values() for asset in assets))
     jobs = [
         PlannedJob(f"train_{name}", tuple(a.key for a in assets if a.kind in ("training_set", "model", "evaluation", "candidate")))
         for name, assets in models.items()
@@ -159,6 +161,7 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             fields=("name", "rollout", "approvals"),
             dated=None,
         ),
+        *monitoring_assets(model, catalogue, partitions),
     )
 
 

@@ -57,6 +57,41 @@ def model_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
     return merge(edges)
 
 
+def score_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
+    """Scores at d read the features of the population as of d, or in the examples form the rows of d."""
+    calendar = model_windows(model, catalogue).calendar
+    edges: list[PlannedEdge] = []
+    if model.examples is not None:
+        dataset = catalogue.datasets[model.examples.from_]
+        edges.append(_edge(dataset.name, calendar, dataset.calendar, 0, 0))
+    for name in view_names(model):
+        partitions = view_partitions(catalogue.views[name], catalogue)
+        read = partitions.calendar if partitions else None
+        edges.append(_edge(name, calendar, read, -_newest_snapshot(calendar, read), 0))
+    for name in population_sources(model, catalogue):
+        dataset = catalogue.datasets[name]
+        start = -_newest_snapshot(calendar, dataset.calendar) if dataset.kind == "snapshot" else None
+        edges.append(_edge(name, calendar, dataset.calendar, start, 0))
+    return merge(edges)
+
+
+def outcome_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
+    """Outcomes of d read what came in the horizon after it, or in the examples form the rows of d; undated ones come by feedback alone."""
+    windows = model_windows(model, catalogue)
+    if model.examples is not None:
+        dataset = catalogue.datasets[model.examples.from_]
+        return (_edge(dataset.name, windows.calendar, dataset.calendar, 0, 0),) if windows.calendar else ()
+    edges = [
+        _edge(name, windows.calendar, catalogue.datasets[name].calendar, 1, windows.horizon) for name in label_sources(model, catalogue)
+    ]
+    return merge(edges)
+
+
+def recent(upstream: str, calendar: Calendar | None, periods: int, *, back: int = 0) -> PlannedEdge:
+    """``periods`` partitions of an asset on the reader's own calendar, the newest of them ``back`` before d."""
+    return _edge(upstream, calendar, calendar, 1 - periods - back, -back)
+
+
 def merge(edges: list[PlannedEdge]) -> tuple[PlannedEdge, ...]:
     """One edge per upstream asset, wide enough for all of its reasons."""
     merged: dict[str, PlannedEdge] = {}

@@ -93,13 +93,21 @@ def _asset(asset: PlannedAsset) -> Iterator[str]:
     if asset.description:
         yield from textwrap.wrap(asset.description, _WIDTH - 4, initial_indent="    ", subsequent_indent="    ")
     if asset.automation is not None:
-        how = "new partitions come by schedule" if asset.automation == "cron" else "follows its inputs once their blocking checks pass"
-        yield f"    {how}"
+        yield f"    {automation_words(asset)}"
     for edge in asset.deps:
         yield f"    reads {edge_words(edge, asset.calendar)}"
     for check in asset.checks:
         mark = "!" if check.blocking else "·"
         yield f"    {mark} {check.name}: {check.description}"
+
+
+def automation_words(asset: PlannedAsset) -> str:
+    """When an asset is materialized by itself."""
+    if asset.automation == "after":
+        zone = asset.calendar.timezone if asset.calendar else "UTC"
+        return f"comes after each tick of {asset.cron} ({zone}), once its inputs are there"
+    words = {"cron": "new partitions come by schedule", "eager": "follows its inputs once their blocking checks pass"}
+    return words.get(asset.automation or "", "the newest partition follows its inputs")
 
 
 def edge_words(edge: PlannedEdge, calendar: Calendar | None) -> str:
@@ -163,7 +171,7 @@ def to_json(plan: Plan, catalogue: Catalogue, name: str) -> dict[str, Any]:
             {"name": s.name, "cron": s.cron, "timezone": s.timezone, "assets": list(s.assets), "description": s.description}
             for s in part.schedules
         ],
-        "sensors": [{"name": s.name, "description": s.description, "assets": list(s.assets)} for s in part.sensors],
+        "sensors": [{"name": s.name, "description": s.description, "assets": list(s.assets), "kind": s.kind} for s in part.sensors],
         "jobs": [{"name": job.name, "assets": list(job.assets), "description": job.description} for job in part.jobs],
     }
 
@@ -193,6 +201,7 @@ def _asset_json(asset: PlannedAsset) -> dict[str, Any]:
         "checks": [{"name": c.name, "blocking": c.blocking, "severity": c.severity, "description": c.description} for c in asset.checks],
         "code_version": asset.code_version,
         "automation": asset.automation,
+        "cron": asset.cron,
         "pool": asset.pool,
     }
 

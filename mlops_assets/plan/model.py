@@ -10,7 +10,23 @@ from typing import Literal
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.calendar import Calendar
 
-AssetKind = Literal["dataset", "features", "training_set", "model", "evaluation", "candidate", "challenger", "champion"]
+AssetKind = Literal[
+    "dataset",
+    "features",
+    "training_set",
+    "model",
+    "evaluation",
+    "candidate",
+    "challenger",
+    "champion",
+    "scores",
+    "predictions",
+    "outcomes",
+    "data_quality",
+    "drift",
+    "performance",
+]
+SensorKind = Literal["automation", "labels", "retraining", "promotion", "alerts", "retirement"]
 Mapped = Literal["same", "window", "expanding", "all", "unpartitioned"]
 
 
@@ -63,7 +79,9 @@ class PlannedAsset:
         checks: what is asserted about it.
         code_version: changes when the definition of this asset changes.
         automation: ``cron``: new partitions come by a schedule; ``eager``: follows its inputs once their blocking checks
-            pass; None: by hand, by a sensor or by the model's schedule.
+            pass; ``follow``: the newest partition follows whatever part of its inputs is there; ``after``: the newest partition, after
+            each tick of ``cron`` and once its inputs are there; None: by hand, by a sensor or by the model's schedule.
+        cron: of ``after``, in the zone of the calendar.
         pool: name of the pool that limits how many run at once.
     """
 
@@ -80,7 +98,8 @@ class PlannedAsset:
     deps: tuple[PlannedEdge, ...] = ()
     checks: tuple[PlannedCheck, ...] = ()
     code_version: str = ""
-    automation: Literal["cron", "eager"] | None = None
+    automation: Literal["cron", "eager", "follow", "after"] | None = None
+    cron: str | None = None
     pool: str | None = None
 
     @property
@@ -91,11 +110,13 @@ class PlannedAsset:
 
 @dataclass(frozen=True)
 class PlannedSensor:
-    """Something that watches and starts runs."""
+    """Something that watches ``assets`` and starts runs. ``model`` is whose it is; None: of the whole project."""
 
     name: str
     description: str
     assets: tuple[str, ...] = ()
+    kind: SensorKind = "automation"
+    model: str | None = None
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,25 @@ class Windows:
         return calendar.end_of(key), calendar.end_of(calendar.shift(key, self.horizon))
 
 
+def monitor_periods(model: Model, catalogue: Catalogue) -> int:
+    """Periods of the model's calendar that monitoring looks back over; 1 where undated.
+
+    A window that nobody wrote down and the calendar cannot say, such as 7 days in months, is one period.
+
+    Raises:
+        WindowError: for a declared window that the calendar cannot say.
+    """
+    calendar = model_windows(model, catalogue).calendar
+    if calendar is None:
+        return 1
+    try:
+        return max(1, calendar.periods(model.monitor.window))
+    except CalendarError as error:
+        if "window" in model.monitor.model_fields_set:
+            raise WindowError(("monitor", "window"), str(error)) from None
+        return 1
+
+
 def covering(partitions: Partitions, start: datetime, end: datetime) -> list[str]:
     """Keys of the partitions that overlap ``[start, end)``, oldest first, clipped at the first and the declared last one."""
     calendar = partitions.calendar
@@ -285,6 +304,8 @@ def _model_windows(model: Model, catalogue: Catalogue) -> tuple[Windows, list[Wi
         minimum = periods(training.minimum, ("training", "minimum"), 1)
     else:
         minimum = window if window is not None else 2 * (holdout or 1)
+    if "window" in model.monitor.model_fields_set:
+        periods(model.monitor.window, ("monitor", "window"), 1)
     windows = Windows(partitions.calendar, window, horizon, holdout, share, every, minimum, examples=model.examples is not None)
     if not problems and window is not None:
         far = windows.calendar.shift(windows.calendar.first_key, window + horizon - 1) if windows.calendar else ""

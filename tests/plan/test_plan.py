@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from mlops_assets.plan import Plan, compile_plan
 from mlops_assets.plan.explain import explain, to_json
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.check import check_project
+from mlops_assets.spec.model import Score
+from mlops_assets.spec.retrain import Retrain
 
 SNAPSHOT = Path(__file__).with_name("churn_plan.txt")
 
@@ -86,7 +89,8 @@ def test_the_plan_of_a_model_as_text(plan: Plan, catalogue: Catalogue) -> None:
 def test_a_model_is_a_chain_of_assets(plan: Plan) -> None:
     keys = [asset.key for asset in plan.declared_by("churn")]
     steps = ("training_set", "model", "evaluation", "candidate", "challenger", "champion")
-    assert keys == [f"churn/{step}" for step in steps]
+    watched = ("predictions", "outcomes", "data_quality", "drift", "performance")
+    assert keys == [f"churn/{step}" for step in (*steps, *watched)]
     assert {asset.group for asset in plan.declared_by("churn")} == {"churn"}
 
 
@@ -139,6 +143,30 @@ def test_the_plan_as_json_is_plain_data_without_secrets(plan: Plan, catalogue: C
     assert document["definition"]["source"]["sql"]["url"] == "{{ env.WAREHOUSE }}"
     assert [asset["key"] for asset in document["assets"]] == ["orders"]
     assert "hunter2" not in json.dumps(document) + explain(plan, catalogue, "orders")
+
+
+def test_monitoring_reads_its_window_and_outcomes_what_comes_after(plan: Plan) -> None:
+    reads = {asset.key: {e.upstream: (e.start_offset, e.end_offset) for e in asset.deps} for asset in plan.declared_by("churn")}
+    assert reads["churn/outcomes"] == {"churn/predictions": (0, 0), "orders": (1, 30)}
+    assert reads["churn/drift"] == {"churn/predictions": (-6, 0)}
+    assert reads["churn/performance"] == {"churn/outcomes": (-36, -30), "churn/predictions": (-6, 0)}
+
+
+def test_a_model_that_is_scored_in_batch_has_scores_by_schedule(catalogue: Catalogue) -> None:
+    model = catalogue.models["churn"].model_copy(update={"score": Score(schedule="weekly")})
+    plan = compile_plan(replace(catalogue, models={"churn": model}))
+    scores = plan.asset("churn/scores")
+    assert (scores.automation, scores.cron) == ("after", "15 0 * * 1")
+    assert [edge.upstream for edge in plan.asset("churn/predictions").deps] == ["churn/scores", "churn/champion"]
+
+
+def test_sensors_of_a_model_follow_what_it_declares(catalogue: Catalogue) -> None:
+    retrain = Retrain.model_validate({"when": {"any": [{"age": "30d"}]}})
+    model = catalogue.models["churn"].model_copy(update={"retrain": retrain})
+    declared = {sensor.name: sensor.kind for sensor in compile_plan(replace(catalogue, models={"churn": model})).sensors}
+    assert declared["churn_retraining"] == "retraining"
+    assert declared["churn_promotion"] == "promotion"
+    assert "churn_alerts" not in declared
 
 
 def test_an_unknown_name_names_the_nearest(plan: Plan, catalogue: Catalogue) -> None:
