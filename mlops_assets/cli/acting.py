@@ -15,6 +15,7 @@ from mlops_assets.errors import MlopsError, nearest
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
     from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.events import Event
     from mlops_assets.ledger.state import DeploymentState
 
 KeyOption = Annotated[str | None, typer.Option("--key", envvar="MLOPS_KEY", show_envvar=True, help="API key of the principal who acts.")]
@@ -69,13 +70,6 @@ def known(workspace: Workspace, name: str) -> DeploymentState:
     return state
 
 
-def approvals_needed(workspace: Workspace, name: str) -> int:
-    """How many distinct people must approve ``name``: what its definition says, else the environment's setting."""
-    model = workspace.catalogue.models.get(name)
-    declared = model.approvals.get(workspace.settings.environment) if model is not None else None
-    return workspace.settings.approvals if declared is None else declared
-
-
 def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
     """Let MLflow's aliases and tags follow; says what is wrong where MLflow does not, since the ledger has decided already."""
     from mlops_assets.governance.following import follow
@@ -90,3 +84,13 @@ def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
     for line in left:
         typer.echo(f"warning: {line}", err=True)
     return {"agrees": not left, "problem": "; ".join(left) or None}
+
+
+def show_in_dagster(workspace: Workspace, event: Event) -> None:
+    """Let the Dagster UI show the transition; where it cannot, the ledger holds it all the same."""
+    from mlops_assets.components.transitions import report
+
+    try:
+        report(workspace, str(event.model), event)
+    except Exception as error:
+        typer.echo(f"warning: the Dagster instance does not show this transition: {error}", err=True)

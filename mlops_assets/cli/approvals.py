@@ -12,12 +12,12 @@ from mlops_assets.cli.acting import (
     NameArgument,
     VersionArgument,
     answering,
-    approvals_needed,
     identify,
     known,
     open_for,
 )
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
+from mlops_assets.components.decisions import approvals_needed
 
 
 def register(app: typer.Typer) -> None:

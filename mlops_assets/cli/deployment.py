@@ -13,11 +13,11 @@ from mlops_assets.cli.acting import (
     NameArgument,
     VersionArgument,
     answering,
-    approvals_needed,
     follow_in_mlflow,
     identify,
     known,
     open_for,
+    show_in_dagster,
 )
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 
@@ -76,6 +76,7 @@ def promote(
     environment first.
     """
     from mlops_assets.cli.promotion import ask, bring
+    from mlops_assets.components.decisions import approvals_needed
     from mlops_assets.ledger import Refused, actions
 
     with answering(json):
@@ -90,6 +91,7 @@ def promote(
         except Refused as refusal:
             raise ask(workspace, name, version, who, needed, refusal) from None
         mlflow = follow_in_mlflow(workspace, name)
+        show_in_dagster(workspace, event)
     before = event.body.get("replaces")
     if json:
         extra = {
@@ -123,6 +125,7 @@ def rollback(
         who, needed = identify(workspace, key), workspace.settings.approvals
         event = actions.rollback(workspace.ledger, name, who, reason=reason, needed=needed)
         mlflow = follow_in_mlflow(workspace, name)
+        show_in_dagster(workspace, event)
     restored = event.body["restored"]
     if json:
         _print_event(event, "rolled_back", mlflow, restored=restored)

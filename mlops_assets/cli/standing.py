@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.cli.acting import approvals_needed
+from mlops_assets.components.decisions import approvals_needed
 from mlops_assets.errors import MlopsError
 from mlops_assets.governance.approvals import standing
 from mlops_assets.ledger.state import DeploymentState, Version

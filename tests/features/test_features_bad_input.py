@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streams import key, keys, order, orders, put_orders, rfm
 
 from mlops_assets.data.feature_table import FeatureError
 from mlops_assets.data.features import compute_features
@@ -12,6 +11,7 @@ from mlops_assets.data.sandbox import SandboxError
 from mlops_assets.data.store import Store, open_store
 from mlops_assets.spec import FeatureView
 from mlops_assets.spec.catalogue import Catalogue
+from tests.streams import key, keys, order, orders, put_orders, rfm
 
 
 @pytest.fixture

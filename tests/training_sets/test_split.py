@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from streams import MOMENT, day
 
 from mlops_assets.data.split import HOLDOUT, TRAIN, drop_shared_groups, keep_sample, random_split, time_split
 from mlops_assets.data.training_rows import immature_rows, overlapping_rows
+from tests.streams import MOMENT, day
 
 
 @given(keys=st.lists(st.integers(0, 30).map(str), min_size=2, max_size=80), share=st.floats(0.05, 0.6), seed=st.integers(0, 5))

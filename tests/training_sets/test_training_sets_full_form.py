@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from streams import CHURNED, MOMENT, churn, day, key, keys, order, orders, put_orders, rfm
 
 from mlops_assets.data.feature_table import FeatureError
 from mlops_assets.data.features import compute_features
@@ -18,6 +17,7 @@ from mlops_assets.data.training_set import TrainingSet, TrainingSetError, build_
 from mlops_assets.data.visible import MissingPartitionsError
 from mlops_assets.spec import Dataset, Model
 from mlops_assets.spec.catalogue import Catalogue
+from tests.streams import CHURNED, MOMENT, churn, day, key, keys, order, orders, put_orders, rfm
 
 LAST = 12
 AT = key(LAST)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streams import churn, key, keys, orders, rfm
 
 from mlops_assets.spec import Dataset, Model
 from mlops_assets.spec.catalogue import Catalogue
@@ -24,6 +23,7 @@ from mlops_assets.spec.windows import (
     view_problems,
     view_window,
 )
+from tests.streams import churn, key, keys, orders, rfm
 
 
 def windows(training: dict[str, Any] | None = None, **changes: Any) -> Windows:
