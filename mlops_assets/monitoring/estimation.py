@@ -142,6 +142,7 @@ def estimate_performance(
         seed: of the interval's draws.
     """
     import numpy as np
+    import pyarrow as pa
 
     n = window.num_rows
     effective = independent_rows(window, reference.entity if entity is None else entity)
@@ -163,7 +164,7 @@ def estimate_performance(
             return nothing(f"{metric} is no mean of losses; {' and '.join(ERROR_METRICS)} can be estimated")
         if bundle is None:
             raise MonitoringError("a regression estimate needs the bundle.", do="Pass the bundle that made the predictions.")
-        found = _expected_loss(reference, window.filter(_mask(known)), score[known], metric, bundle, effective / n)
+        found = _expected_loss(reference, window.filter(pa.array(known, pa.bool_())), score[known], metric, bundle, effective / n)
     else:
         found = _expected_metric(reference, score[known], metric, effective / n, seed)
     if not math.isfinite(found[0]):
@@ -196,10 +197,12 @@ def calibrate(estimator: Mapping[str, Any], score: Array) -> Array:
     columns = score[:, None] if score.ndim == 1 else score
     parts = [np.interp(columns[:, i], curve["x"], curve["y"]) for i, curve in enumerate(estimator["curves"])]
     if score.ndim == 1:
-        return parts[0]
+        single: Array = parts[0]
+        return single
     together = np.column_stack(parts)
     total = together.sum(axis=1, keepdims=True)
-    return np.where(total > 0, together / np.where(total > 0, total, 1), 1 / together.shape[1])
+    result: Array = np.where(total > 0, together / np.where(total > 0, total, 1), 1 / together.shape[1])
+    return result
 
 
 def _expected_metric(reference: Reference, score: Array, metric: str, worth: float, seed: int) -> tuple[float, float | None, float | None]:
@@ -293,9 +296,3 @@ def _predict_error(model: Mapping[str, Any], matrix: Array) -> Array:
     import numpy as np
 
     return np.clip(lgb.Booster(model_str=model["model"]).predict(matrix, num_threads=1), 0, model["top"])
-
-
-def _mask(known: Array) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(known)

@@ -170,7 +170,8 @@ def scores_of(table: pa.Table, classes: int = 0) -> Array:
         rows = [row if row is not None else [np.nan] * classes for row in column.to_pylist()] if column.null_count else None
         flat = np.asarray(rows, float) if rows is not None else column.flatten().to_numpy(zero_copy_only=False).astype(float)
         return flat.reshape(len(column), -1) if len(column) else np.empty((0, classes))
-    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    values: Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values
 
 
 def independent_rows(table: pa.Table, entity: Sequence[str]) -> int:

@@ -1,8 +1,8 @@
 """A compact, JSON-serialisable picture of a column, exact for few distinct values and close to exact for many.
 
 Numbers are kept as at most :data:`POINTS` of them: every row of both tails, and between them order statistics at evenly spaced
-ranks, so that no share of rows below a value is off by more than ``1 / (2 * MIDDLE)``; mean and standard deviation are exact. Categories are kept with their counts, the
-rarest of many taken together. The same rows give the same sketch, whatever their order.
+ranks, so that no share of rows below a value is off by more than ``1 / (2 * MIDDLE)``; mean and standard deviation are exact.
+Categories are kept with their counts, the rarest of many taken together. The same rows give the same sketch, whatever their order.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class ColumnSketch:
             body["rows"],
             body["missing"],
             _numbers(numbers) if numbers else None,
-            Categories(dict((v, float(c)) for v, c in categories["counts"]), categories["n"], categories["other"], categories["singletons"])
+            Categories({v: float(c) for v, c in categories["counts"]}, categories["n"], categories["other"], categories["singletons"])
             if categories
             else None,
         )
