@@ -104,6 +104,36 @@ def example_rows(model: Model, catalogue: Catalogue, key: str | None, store: Sto
     )
 
 
+def scored_rows(model: Model, catalogue: Catalogue, key: str | None, store: Store) -> tuple[pa.Table, dict[str, str]]:
+    """Rows of ``key`` (None: all) as they are scored: key, features, ``__as_of``, ``__label_end`` and ``__target``
+    (null where it has not come) in order of time; and the versions that were read.
+
+    Raises: as :func:`example_rows`.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    assert model.examples is not None
+    dataset, windows = _dataset(model, catalogue), model_windows(model, catalogue)
+    keys: Sequence[str | None] = [None]
+    if windows.calendar is not None and key is not None and dataset.partitions is not None:
+        keys = covering(dataset.partitions, windows.calendar.start_of(key), windows.calendar.end_of(key))
+    found = find_partitions(store, dataset, keys, where=model.name)
+    filled = [manifest for manifest in found.values() if manifest.rows] or list(found.values())[:1]
+    if not filled:
+        raise TrainingSetError(f"{dataset.name} has no partition in {key}.", where=model.name)
+    features, _ = _columns(model, dataset, list(dict(filled[-1].schema)))
+    times = [dataset.event_time] if dataset.event_time else []
+    keep = list(dict.fromkeys([*_entity(model, dataset), *features, model.examples.target]))
+    table = pa.concat_tables([store.read(m, list(dict.fromkeys([*keep, *times]))) for m in filled]).combine_chunks()
+    table = _with_times(table, dataset, model.examples.label_delay)
+    if dataset.event_time:
+        table = table.filter(pc.is_valid(table.column(AS_OF)))
+        table = table.take(pc.sort_indices(table, [(AS_OF, "ascending")])) if table.num_rows else table
+    rows = table.select([*dict.fromkeys([*_entity(model, dataset), *features]), AS_OF, LABEL_END])
+    return rows.append_column(TARGET, table.column(model.examples.target)), {m.reference: m.digest for m in found.values()}
+
+
 def _dataset(model: Model, catalogue: Catalogue) -> Dataset:
     assert model.examples is not None
     name = model.examples.from_

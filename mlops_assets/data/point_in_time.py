@@ -94,7 +94,7 @@ def point_in_time_rows(
             labels = reader.at(as_of, end)
             target = _one_target(model, target, labels.target, [*(f.name for f in features), *carried])
             inputs.update(labels.inputs)
-            part, counts = _join(model, views, entities, labels, k, as_of, end, store, inputs, box)
+            part, counts = _labelled(model, _join(model, views, entities, labels, k, store, inputs, box), labels, as_of, end)
             if sample < 1:
                 counts.pop("label outside the population", None)
             defaults += counts.pop("default", 0)
@@ -247,22 +247,40 @@ def _entities(
     return joined.group_by(list(model.entity)).aggregate([]).sort_by([(name, "ascending") for name in model.entity])
 
 
+def population_rows(
+    model: Model, catalogue: Catalogue, key: str, store: Store, *, memory_limit: str | None = None, folder: str | None = None
+) -> tuple[pa.Table, dict[str, str]]:
+    """Who is scored as of ``key`` in the full form: entity, features and ``__as_of``, in order of entity; and the versions that were read.
+
+    Joined as for training, so that the same entity and as-of time have the same features in both.
+
+    Raises: as :func:`point_in_time_rows`.
+    """
+    windows = model_windows(model, catalogue)
+    if windows.calendar is None or not windows.calendar.contains(key):
+        raise TrainingSetError(f"{key!r} is no partition of its calendar.", where=model.name)
+    as_of, inputs = windows.calendar.end_of(key), dict[str, str]()
+    views = _views(model, catalogue, windows, [key], store)
+    features, _ = _select(model, views)
+    with Sandbox(memory_limit=memory_limit, folder=folder) as box:
+        population = Population(model, catalogue, [as_of], store, box) if model.population else None
+        entities = _entities(model, views, population, key, as_of, store, inputs)
+        rows = _join(model, views, entities, None, key, store, inputs, box)
+    return _dated(rows.select([*model.entity, *(feature.name for feature in features)]), as_of, AS_OF), inputs
+
+
 def _join(
     model: Model,
     views: Sequence[_View],
     entities: pa.Table,
-    labels: Labels,
+    labels: Labels | None,
     key: str,
-    as_of: datetime,
-    end: datetime,
     store: Store,
     inputs: dict[str, str],
     box: Sandbox,
-) -> tuple[pa.Table, Counter[str]]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    registered = {"__entities": entities, "__labels": labels.table}
+) -> pa.Table:
+    """Features of ``entities`` as of ``key``, in order of entity; with labels also ``__target`` and ``__found``, whether one was there."""
+    registered = {"__entities": entities}
     names = [*model.entity]
     select = [f"e.{quote(name)}" for name in names]
     joins = []
@@ -275,34 +293,46 @@ def _join(
         registered[f"__view_{index}"] = store.read(manifest, [*model.entity, *view.columns])
         select += [f"v{index}.{quote(column)}" for column in view.columns]
         joins.append(f"left join __view_{index} v{index} on {_on(model, 'v' + str(index))}")
-    joins.append(f"left join __labels l on {_on(model, 'l')}")
+    if labels is not None:
+        registered["__labels"] = labels.table
+        joins.append(f"left join __labels l on {_on(model, 'l')}")
+        select += [f"l.{quote(labels.target)} as {TARGET}", f"l.{quote(model.entity[0])} is not null as __found"]
     _same_key_types(model, [table for table in registered.values() if table.num_rows])
-    first = quote(model.entity[0])
-    select += [f"l.{quote(labels.target)} as {TARGET}", f"l.{first} is not null as __found"]
     order = ", ".join(f"e.{quote(name)}" for name in model.entity)
     for name, table in registered.items():
         box.register(name, table)
     rows = box.table(f"select {', '.join(select)} from __entities e {' '.join(joins)} order by {order}")
     for name in registered:
         box.unregister(name)
+    return rows
+
+
+def _labelled(model: Model, rows: pa.Table, labels: Labels, as_of: datetime, end: datetime) -> tuple[pa.Table, Counter[str]]:
+    """Those of ``rows`` that have a label or its default, dated; and why the others do not count."""
+    import pyarrow.compute as pc
+
     found = rows.column("__found")
     matched = pc.sum(found).as_py() or 0
     counts = Counter({"label outside the population": labels.table.num_rows - matched})
     target = rows.column(TARGET)
     if model.label is not None and model.label.default is not None:
         counts["default"] = rows.num_rows - matched
-        target = pc.if_else(found, target, _default(model, target.type))
+        target = pc.if_else(found, target, default_target(model, target.type))
     counts["null label"] = pc.sum(pc.and_(found, pc.is_null(target))).as_py() or 0
     rows = rows.drop_columns(["__found"]).set_column(rows.column_names.index(TARGET), TARGET, target)
     kept = rows.filter(pc.is_valid(target))
     counts["no label"] = rows.num_rows - kept.num_rows - counts["null label"]
-    moment = pa.timestamp("us", "UTC")
-    kept = kept.append_column(AS_OF, pa.array([as_of] * kept.num_rows, moment))
-    kept = kept.append_column(LABEL_END, pa.array([end] * kept.num_rows, moment))
-    return kept, Counter({reason: n for reason, n in counts.items() if n})
+    return _dated(_dated(kept, as_of, AS_OF), end, LABEL_END), Counter({reason: n for reason, n in counts.items() if n})
 
 
-def _default(model: Model, kind: pa.DataType) -> pa.Scalar:
+def _dated(rows: pa.Table, moment: datetime, name: str) -> pa.Table:
+    import pyarrow as pa
+
+    return rows.append_column(name, pa.array([moment] * rows.num_rows, pa.timestamp("us", "UTC")))
+
+
+def default_target(model: Model, kind: pa.DataType) -> pa.Scalar:
+    """The declared target of entities that the label query does not return, in the type of the others."""
     import pyarrow as pa
 
     assert model.label is not None

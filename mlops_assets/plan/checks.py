@@ -82,11 +82,7 @@ def monitoring_checks(model: Model, kind: AssetKind) -> tuple[PlannedCheck, ...]
         ),
         "performance": (
             ("measured", "ERROR", f"{metric} on matured labels is not worse than at the gate; less coverage is inconclusive."),
-            *(
-                (("estimated", "WARN", f"{metric} as estimated before labels arrive is not worse than at the gate."),)
-                if estimates(model)
-                else ()
-            ),
+            *(estimated if estimates(model) else ()),
             ("label", "WARN", "The labels that matured are distributed as at the gate."),
         ),
     }
