@@ -95,10 +95,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Ask:
-    """A firing alert that asks for retraining."""
+    """A firing alert that asked for retraining at ``at`` (UTC), with what it saw. It counts for the newest window of that time."""
 
     alert: str
-    window: str
+    at: datetime
     metric: str
     value: float
     n: int

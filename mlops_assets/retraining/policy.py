@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_assets.retraining.history import Answer, Champion, History, Measured, Window
+from mlops_assets.retraining.history import Answer, Ask, Champion, History, Measured, Window
 from mlops_assets.retraining.schedule import last_due
 
 if TYPE_CHECKING:
@@ -258,15 +258,19 @@ def _scheduled(policy: Retrain, history: History, champion: Champion, now: datet
 
 
 def _alert(policy: Retrain, history: History, windows: Sequence[Window]) -> Reason | None:
-    looked = [window.key for window in windows[-policy.confirm.of :]]
-    asked = {ask.window: ask for ask in history.asks if ask.window in looked}
+    """Alerts that asked since the oldest window that confirmation looks at."""
+    looked = windows[-policy.confirm.of :]
+    asked: dict[str, Ask] = {}
+    for ask in sorted(history.asks, key=lambda ask: ask.at):
+        before = [window.key for window in looked if window.end <= ask.at]
+        if before:
+            asked[before[-1]] = ask
     if not asked:
         return None
-    newest = asked[max(asked, key=looked.index)]
-    found: list[tuple[Truth, str, Numbers]] = []
-    for key in looked:
-        truth: Truth = "hit" if key in asked else "miss"
-        found.append((truth, f"{newest.metric} {newest.value:.4g} (n = {newest.n})", {"value": newest.value, "n": newest.n}))
+    newest = max(asked.values(), key=lambda ask: ask.at)
+    shown: Numbers = {"metric": newest.metric, "value": newest.value, "n": newest.n}
+    text = f"{newest.metric} {newest.value:.4g} (n = {newest.n})"
+    found: list[tuple[Truth, str, Numbers]] = [("hit" if window.key in asked else "miss", text, shown) for window in looked]
     return _confirmed("alert", found, policy, f"alert {newest.alert}")
 
 
