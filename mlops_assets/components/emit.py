@@ -28,12 +28,14 @@ class Stored:
 
 @dataclass(frozen=True)
 class Check:
-    """The answer of one asset check. ``passed`` is False for fail and for inconclusive alike; metadata says which."""
+    """The answer of one asset check. ``passed`` is False for fail and for inconclusive alike; metadata says which.
+
+    A check that blocks fails as an error, any other one as a warning.
+    """
 
     name: str
     passed: bool
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    severity: str = "ERROR"
     description: str | None = None
 
 
@@ -48,16 +50,20 @@ def partition_keys(context: dg.AssetExecutionContext) -> list[str | None]:
     return list(context.partition_keys[::-1][::every][::-1])
 
 
-def check_result(asset: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
-    """The Dagster form of a check."""
-    return dg.AssetCheckResult(
-        passed=check.passed,
-        asset_key=asset,
-        check_name=check.name,
-        metadata=dict(check.metadata),
-        severity=dg.AssetCheckSeverity[check.severity],
-        description=check.description,
-    )
+def check_results(context: dg.AssetExecutionContext, asset: dg.AssetKey, checks: Iterable[Check]) -> list[dg.AssetCheckResult]:
+    """The Dagster form of checks of ``asset``."""
+    blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
+    return [
+        dg.AssetCheckResult(
+            passed=check.passed,
+            asset_key=asset,
+            check_name=check.name,
+            metadata=dict(check.metadata),
+            severity=dg.AssetCheckSeverity.ERROR if check.name in blocking else dg.AssetCheckSeverity.WARN,
+            description=check.description,
+        )
+        for check in checks
+    ]
 
 
 def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored], checks: Iterable[Check]) -> Iterator[Emitted]:
@@ -67,7 +73,7 @@ def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence
     first, and then each partition with its own version, which is what later reads find. A run that made only some
     partitions of its range reports these alone.
     """
-    results = [check_result(asset, check) for check in checks]
+    results = check_results(context, asset, checks)
     if len(stored) == 1 and not context.has_partition_key_range:
         yield _result(asset, stored[0].metadata, results, stored[0].version)
         return
@@ -75,7 +81,7 @@ def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence
         yield from results
     else:
         yield _result(asset, {"partitions": len(stored)}, results)
-    _report(context, asset, stored)
+    report(context, asset, stored)
 
 
 def _result(
@@ -86,8 +92,8 @@ def _result(
     )
 
 
-def _report(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored]) -> None:
-    """Materializations of single partitions, as one batch: an instance that takes batches writes them together."""
+def report(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored]) -> None:
+    """Tell of single partitions alone, as one batch: an instance that takes batches writes them together."""
     from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
 
     step, batch = context.get_step_execution_context(), generate_event_batch_id()  # type: ignore[no-untyped-call]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from pathlib import Path
 
 import dagster as dg
 
@@ -11,6 +13,7 @@ from mlops_assets.components.base import MLFLOW, WORKSPACE
 from mlops_assets.components.mlflow_parent import mlflow_parent
 from mlops_assets.components.mlflow_sweep import mlflow_sensors
 from mlops_assets.components.workspace import Workspace
+from mlops_assets.spec.loading import DEFINITIONS
 
 
 def build_definitions(workspace: Workspace) -> dg.Definitions:
@@ -21,8 +24,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     """
     project = workspace.settings.project
     plan = workspace.plan
-    if str(project) not in sys.path:
-        sys.path.insert(0, str(project))
+    _import_definitions_of(project)
     declared = dg.load_from_defs_folder(path_within_project=project)
     around = dg.Definitions(
         resources={WORKSPACE: workspace, MLFLOW: mlflow_parent(workspace.settings)},
@@ -30,3 +32,14 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         sensors=mlflow_sensors(workspace.settings),
     )
     return dg.Definitions.merge(declared, around, automation_of(plan))
+
+
+def _import_definitions_of(project: Path) -> None:
+    """Let the package `definitions` be this project's, also where the process has loaded another project before."""
+    loaded = sys.modules.get(DEFINITIONS)
+    if loaded is not None and str(project / DEFINITIONS) not in map(str, getattr(loaded, "__path__", ())):
+        for name in [name for name in sys.modules if name == DEFINITIONS or name.startswith(f"{DEFINITIONS}.")]:
+            del sys.modules[name]
+    if sys.path[:1] != [str(project)]:
+        sys.path.insert(0, str(project))
+        importlib.invalidate_caches()

@@ -5,7 +5,6 @@ Data sets and features go first, one run per asset over each missing range; then
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,6 +12,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from mlops_assets.components.emit import EVERY_TAG
+from mlops_assets.components.instance import open_instance
 from mlops_assets.components.mlflow_sweep import sweep
 from mlops_assets.components.needs import Need, needed_datasets, needed_views
 from mlops_assets.components.workspace import Workspace
@@ -95,9 +95,7 @@ class Runner:
         self.workspace = workspace
         self.on_step = on_step or (lambda *_: None)
         self.on_note = on_note or (lambda _: None)
-        os.environ["DAGSTER_HOME"] = str(workspace.settings.dagster_home)
-        workspace.settings.dagster_home.mkdir(parents=True, exist_ok=True)
-        self.instance = dg.DagsterInstance.get()
+        self.instance = open_instance(workspace.settings)
         self.job = build_definitions(workspace).resolve_implicit_global_asset_job_def()
         self.steps: list[Step] = []
         self._end_what_was_killed()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import dagster as dg
 
 from mlops_assets.components.emit import DATA_VERSION_TAG, USER_PROVIDED_TAG
+from mlops_assets.components.instance import open_instance
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
@@ -56,7 +57,7 @@ def report(workspace: Workspace, name: str, event: Event) -> None:
     state = STATE_OF.get(event.kind)
     if state is None or not workspace.settings.dagster_home.is_dir():
         return
-    with dg.DagsterInstance.from_config(str(workspace.settings.dagster_home)) as instance:
+    with open_instance(workspace.settings) as instance:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 asset_key=dg.AssetKey([name, state]),

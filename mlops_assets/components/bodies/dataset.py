@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from mlops_assets.components.declared import note_read
-from mlops_assets.components.emit import Check, Emitted, Stored, check_result, emit, partition_keys
+from mlops_assets.components.emit import Check, Emitted, Stored, check_results, emit, partition_keys, report
 from mlops_assets.components.metadata import manifest_metadata, table
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
     from mlops_assets.data.ingest import Ingested
+    from mlops_assets.data.schema import Violation
     from mlops_assets.spec import Dataset
+
+KEY_RULES = ("primary key", "unique")
+"""Rules of :mod:`mlops_assets.data.schema` that say that a row is there twice."""
 
 
 def materialize_dataset(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
-    """Read the source once for all partitions of this run, store what is valid, and answer the data set's checks."""
+    """Read the source once for all partitions of this run, store what is valid, and answer the data set's checks.
+
+    Where some partitions break the rules, the others are stored and told of before the step fails.
+    """
     from mlops_assets.data.ingest import IngestError, ingest
+    from mlops_assets.data.schema import SchemaError
 
     dataset, asset = workspace.catalogue.datasets[name], dg.AssetKey(name)
     keys = partition_keys(context)
     wanted = None if keys == [None] else [key for key in keys if key is not None]
+    done: list[Ingested] = []
     try:
-        done = list(ingest(dataset, wanted, workspace.store, workspace.source_context(name)))
-    except IngestError as error:
-        yield check_result(asset, Check("schema", False, {"reason": str(error)}, description=str(error)))
+        for item in ingest(dataset, wanted, workspace.store, workspace.source_context(name)):
+            done.append(item)
+    except (IngestError, SchemaError) as error:
+        note_read(workspace, name, [item.key for item in done])
+        report(context, asset, [_stored(item) for item in done])
+        broken = [violation for found in getattr(error, "failures", {}).values() for violation in found]
+        yield from check_results(context, asset, _refused(dataset, str(error), broken))
         raise
     note_read(workspace, name, wanted or ())
-    yield from emit(context, asset, [_stored(item) for item in done], _checks(dataset, done))
+    yield from emit(context, asset, [_stored(item) for item in done], _checks(workspace, dataset, done))
 
 
 def _stored(item: Ingested) -> Stored:
@@ -45,7 +58,13 @@ def _stored(item: Ingested) -> Stored:
     return Stored(item.key, item.manifest.digest, metadata)
 
 
-def _checks(dataset: Dataset, done: Sequence[Ingested]) -> Iterator[Check]:
+def _refused(dataset: Dataset, reason: str, broken: Sequence[Violation]) -> Iterator[Check]:
+    yield Check("schema", False, {"violations": table([vars(v) for v in broken])} if broken else {}, description=reason)
+    if dataset.primary_key:
+        yield _primary_key(dataset, broken, stored=False)
+
+
+def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) -> Iterator[Check]:
     invalid, rows = sum(item.invalid_rows for item in done), sum(item.rows for item in done)
     yield Check("schema", True, {"rows": rows, "quarantined_rows": invalid}, description=f"{invalid} of {rows + invalid} rows quarantined")
     small = [item for item in done if item.rows < dataset.min_rows]
@@ -53,11 +72,20 @@ def _checks(dataset: Dataset, done: Sequence[Ingested]) -> Iterator[Check]:
         "volume",
         not small,
         {"rows": rows, "required": dataset.min_rows, "partitions_below": len(small), "first_below": str(small[0].key) if small else ""},
-        severity="WARN",
+        description=f"{len(small)} of {len(done)} partitions have fewer than {dataset.min_rows} rows" if small else None,
     )
     if dataset.primary_key:
-        yield Check("primary_key", True, {"columns": list(dataset.primary_key), "rows": rows})
+        yield _primary_key(dataset, [violation for item in done for violation in item.violations], stored=True)
     if dataset.max_age is not None and dataset.calendar is not None:
-        newest = max(dataset.calendar.end_of(item.key) for item in done if item.key is not None)
+        newest = max(dataset.calendar.end_of(key) for key in {*workspace.store.partitions(dataset.name)})
         age = datetime.now(UTC) - newest
-        yield Check("freshness", age <= dataset.max_age.timedelta, {"age": str(age), "at_most": str(dataset.max_age)}, severity="WARN")
+        limit = dataset.max_age.timedelta
+        yield Check("freshness", age <= limit, {"newest_rows_until": newest.isoformat(), "at_most_hours": limit.total_seconds() / 3600})
+
+
+def _primary_key(dataset: Dataset, violations: Iterable[Violation], *, stored: bool) -> Check:
+    """Rows that repeat a key are set aside, so what is stored names each row once; where nothing was set aside, it fails."""
+    twice = [v for v in violations if v.rule in KEY_RULES]
+    count = sum(v.count for v in twice)
+    shown = {"columns": list(dataset.primary_key), "repeated_rows": count}
+    return Check("primary_key", stored or not count, shown, description=f"{count} rows repeat a key" if count else None)
