@@ -10,7 +10,7 @@ import typer
 
 from mlops_assets.errors import MlopsError
 
-GROUPS = ("init", "check", "plan", "run", "demo", "store", "deployment", "approvals", "principals", "registry", "audit")
+GROUPS = ("init", "check", "plan", "run", "demo", "store", "deployment", "approvals", "principals", "registry", "audit", "serve", "up")
 
 app = typer.Typer(
     name="mlops",

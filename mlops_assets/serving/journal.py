@@ -5,14 +5,14 @@ every ``sync`` seconds. So a killed worker loses what it answered in the last ``
 last ``sync`` seconds; what a client was not answered may stand in it. When the disk does not take the bytes, they wait in memory up to
 ``limit`` bytes; beyond that, lines are dropped and counted. Answers never wait for the journal.
 
-A segment is locked as long as its writer lives, and free for :mod:`mlops_assets.serving.compaction` afterwards. Lines are JSON arrays that
-begin with their kind:
+A segment is locked as long as its writer lives; then :mod:`mlops_assets.serving.compaction` may take it. Lines are JSON arrays that begin
+with their kind:
 
 =============  ===================================================================================================================
 ``version``    model, version, task, features as (name, type), entity, classes: stands before the first line about the version
 ``prediction`` id, time, model, version, variant, principal, routing key, row, prediction, latency, features' as-of times
 ``error``      id, time, model, version, variant, code
-``outcome``    id of the prediction, time, model, outcome, principal
+``outcome``    id of the prediction, time, model, outcome, principal, when it was known
 =============  ===================================================================================================================
 
 Times are microseconds since 1970 (UTC), latencies microseconds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import mlops_assets
-from mlops_assets.serving import forms
+from mlops_assets.modeling.signature import InputProblem
+from mlops_assets.serving import feedback, forms, open_inference
 from mlops_assets.serving.access import Gate, Route, Router
 from mlops_assets.serving.batching import ScoringThread
-from mlops_assets.serving.errors import RequestError
+from mlops_assets.serving.errors import RequestError, invalid_rows
 from mlops_assets.serving.predicting import NotTyped, Predictor, Rows, Scored
 from mlops_assets.serving.rows import read_json
 
 if TYPE_CHECKING:
     from mlops_assets.governance.principals import Actor
     from mlops_assets.serving.deployment import Deployed, Variant
+    from mlops_assets.serving.entities import EntityFeatures, Freshness
     from mlops_assets.serving.follower import Follower
     from mlops_assets.serving.journal import Journal
     from mlops_assets.serving.metrics import Metrics
@@ -101,6 +104,7 @@ class Server:
         *,
         journal: Journal | None = None,
         limits: Limits | None = None,
+        entities: Mapping[str, EntityFeatures] | None = None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self.follower = follower
@@ -108,6 +112,9 @@ class Server:
         self.metrics = metrics
         self.journal = journal
         self.limits = limits or Limits()
+        self.entities = entities or {}
+        self.feature_age: dict[str, float] = {}
+        self.stale_rows: dict[str, int] = {}
         self.predictor = Predictor(journal, self.limits.timeout)
         self._router = Router()
         self._on_stop = on_stop
@@ -122,6 +129,18 @@ class Server:
             "metrics": self._metrics,
             "models": self._models,
             "model": self._model,
+            "feedback": self._feedback,
+            "openapi": self._openapi,
+            "page": self._page,
+            "v2": self._v2,
+            "v2_live": self._v2_live,
+            "v2_ready": self._ready,
+            "v2_model": self._v2_model,
+            "v2_version": self._v2_model,
+            "v2_model_ready": self._v2_model_ready,
+            "v2_version_ready": self._v2_model_ready,
+            "v2_infer": self._v2_infer,
+            "v2_version_infer": self._v2_infer,
         }
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -145,7 +164,11 @@ class Server:
             reply = await self._handlers[name](Call(scope, receive, route, parts, actor, started))
         except RequestError as error:
             code = error.code
-            reply = Reply(msgspec.json.encode(error.to_json()), error.status, (JSON, *error.headers))
+            document = error.to_json()
+            if scope["path"].startswith("/v2"):
+                # The Open Inference Protocol wants a text under the key error.
+                document = {"error": error.message, **{key: value for key, value in document["error"].items() if key != "message"}}
+            reply = Reply(msgspec.json.encode(document), error.status, (JSON, *error.headers))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             code = "internal"
@@ -174,21 +197,51 @@ class Server:
     async def _predict(self, call: Call) -> Reply:
         deployed = self._deployed(call.parts["model"])
         body = await self._body(call)
-        scored = None
+        scored, freshness = None, None
         if deployed.uniform:
             try:
                 values = deployed.champion.served.scorer.reader.decode(body).data
             except ValueError:
                 values = None
             if values:
-                try:
-                    scored = await self._score(call, deployed, Rows(values, True))
-                except NotTyped:
-                    scored = None
+                scored = await self._score(call, deployed, Rows(values, True))
         if scored is None:
-            scored = await self._score(call, deployed, Rows(forms.own_rows(read_json(body)), False))
+            rows, freshness = self._plain_rows(deployed, body)
+            scored = await self._score(call, deployed, rows)
         classes = self._classes(deployed)
-        return Reply(forms.own_answer(deployed.model, scored, classes, None), after=scored.after)
+        features = freshness.to_json() if freshness is not None else None
+        return Reply(forms.own_answer(deployed.model, scored, classes, features), after=scored.after)
+
+    def _plain_rows(self, deployed: Deployed, body: bytes) -> tuple[Rows, Freshness | None]:
+        """Rows of a body that does not hold typed rows alone, with the features of those that name an entity."""
+        entities = self.entities.get(deployed.model)
+        if entities is None:
+            return Rows(forms.own_rows(read_json(body)), False), None
+        try:
+            values: list[Any] = entities.decode(body)
+            asking = list(range(len(values)))
+        except ValueError:
+            values = forms.own_rows(read_json(body))
+            asking = [index for index, row in enumerate(values) if entities.asks(row)]
+        if not asking or len(values) > self.limits.rows:
+            return Rows(values, False), None
+        names = list(dict.fromkeys(name for v in deployed.variants() for name in v.served.scorer.reader.names))
+        try:
+            completed, freshness = entities.complete([values[index] for index in asking], names)
+        except RequestError as error:
+            problems = [InputProblem(None if p.row is None else asking[p.row], p.field, p.message) for p in error.problems]
+            raise invalid_rows(problems) if problems else error from None
+        as_of: list[Mapping[str, int]] = [{} for _ in values]
+        for index, row, moments in zip(asking, completed, freshness.rows, strict=True):
+            values[index], as_of[index] = row, moments
+        self.feature_age[deployed.model] = freshness.age
+        if freshness.stale:
+            self.stale_rows[deployed.model] = self.stale_rows.get(deployed.model, 0) + len(asking)
+        if deployed.uniform and len(asking) == len(values):
+            struct = deployed.champion.served.scorer.reader.struct
+            with contextlib.suppress(msgspec.ValidationError):
+                return Rows([msgspec.convert(row, struct) for row in values], True, as_of), freshness
+        return Rows(values, False, as_of), freshness
 
     async def _invocations(self, call: Call) -> Reply:
         deployed = self._deployed(call.parts.get("model") or self._default_model(call))
@@ -207,7 +260,11 @@ class Server:
         if deployed.challenger is not None:
             given = call.header(b"x-routing-key")
             routing = None if given is None else given.decode("utf-8", "replace")
-        return await self.predictor.score(deployed, rows, call.principal, call.started, routing=routing, pinned=pinned)
+        try:
+            return await self.predictor.score(deployed, rows, call.principal, call.started, routing=routing, pinned=pinned)
+        except NotTyped:
+            plain = Rows(msgspec.to_builtins(rows.values), False, rows.as_of)
+            return await self.predictor.score(deployed, plain, call.principal, call.started, routing=routing, pinned=pinned)
 
     def _deployed(self, model: str) -> Deployed:
         deployed = self.follower.models.get(model)
@@ -301,6 +358,64 @@ class Server:
         features = [{"name": f.name, "type": f.type, "nullable": f.nullable} for f in reader.signature.features]
         detail = {"schema": 1, **self._summary(deployed), "entity": list(reader.entity), "features": features}
         return Reply(msgspec.json.encode(detail))
+
+    async def _feedback(self, call: Call) -> Reply:
+        deployed = self._deployed(call.parts["model"])
+        bundle = deployed.champion.served.scorer.bundle
+        outcomes = feedback.read_outcomes(read_json(await self._body(call)), bundle.task, bundle.classes, self.limits.rows)
+        if self.journal is None:
+            raise RequestError(503, "no_journal", "This server keeps no journal, so outcomes go nowhere.")
+        feedback.record(self.journal, deployed.model, outcomes, call.principal)
+        return Reply(msgspec.json.encode({"accepted": len(outcomes)}), 202)
+
+    async def _openapi(self, call: Call) -> Reply:
+        from mlops_assets.serving.openapi import openapi
+
+        assert call.actor is not None
+        visible = {model: self.follower.models[model] for model in self._visible(call.actor)}
+        bundles = {model: [v.served.scorer.bundle for v in deployed.answering()] for model, deployed in visible.items()}
+        return Reply(msgspec.json.encode(openapi(bundles)))
+
+    async def _page(self, call: Call) -> Reply:
+        from mlops_assets.serving.page import PAGE
+
+        policy = b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+        return Reply(PAGE, headers=((b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", policy)))
+
+    async def _v2(self, call: Call) -> Reply:
+        return Reply(msgspec.json.encode(open_inference.server_metadata()))
+
+    async def _v2_live(self, call: Call) -> Reply:
+        return Reply(b'{"live":true}')
+
+    async def _v2_model(self, call: Call) -> Reply:
+        deployed = self._deployed(call.parts["model"])
+        variant = self._pinned(deployed, call.parts) or deployed.champion
+        versions = [other.served.number for other in deployed.answering()]
+        return Reply(msgspec.json.encode(open_inference.model_metadata(deployed.model, variant.served.scorer.bundle, versions)))
+
+    async def _v2_model_ready(self, call: Call) -> Reply:
+        deployed = self._deployed(call.parts["model"])
+        self._pinned(deployed, call.parts)
+        return Reply(msgspec.json.encode({"name": deployed.model, "ready": True}))
+
+    async def _v2_infer(self, call: Call) -> Reply:
+        deployed = self._deployed(call.parts["model"])
+        pinned = self._pinned(deployed, call.parts)
+        body = await self._body(call)
+        inference = open_inference.read_inference(body, call.header(open_inference.HEADER_LENGTH))
+        scored = await self._score(call, deployed, Rows(inference.rows, False), pinned)
+        return Reply(open_inference.answer(deployed.model, scored, inference), after=scored.after)
+
+    def _pinned(self, deployed: Deployed, parts: Mapping[str, str]) -> Variant | None:
+        """The live version that a path names, if it names one."""
+        wanted = parts.get("version")
+        if wanted is None:
+            return None
+        for variant in deployed.answering():
+            if str(variant.served.number) == wanted:
+                return variant
+        raise RequestError(404, "unknown_version", f"{deployed.model} has no live version of this number.")
 
     def _summary(self, deployed: Deployed) -> dict[str, Any]:
         return {

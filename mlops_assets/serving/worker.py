@@ -11,11 +11,13 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.serving.access import Gate
+from mlops_assets.serving.compaction import backlog
 from mlops_assets.serving.deployment import Variant
 from mlops_assets.serving.follower import Follower
 from mlops_assets.serving.journal import Journal
@@ -25,8 +27,11 @@ from mlops_assets.serving.server import Limits, Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mlops_assets.serving.entities import EntityFeatures
     from mlops_assets.serving.versions import Served
     from mlops_assets.settings import Settings
+
+log = logging.getLogger(__name__)
 
 HOUSEKEEPING = 1.0
 """Seconds between two rounds of leaving numbers for other workers."""
@@ -69,7 +74,10 @@ class Worker:
             waiting=10 * settings.serve_rows,
             timeout=settings.serve_timeout,
         )
-        self.server = Server(self.follower, self.gate, self.metrics, journal=self.journal, limits=limits, on_stop=self.stop)
+        self.server = Server(
+            self.follower, self.gate, self.metrics, journal=self.journal, limits=limits, entities=_entities(settings), on_stop=self.stop
+        )
+        self._journal_folder = settings.journal
         self.metrics.gauges = self._gauges
         self.metrics.counters = self._counters
         self._stopping = threading.Event()
@@ -110,6 +118,8 @@ class Worker:
             yield "mlops_journal_lines_total", (), self.journal.written
             yield "mlops_journal_dropped_total", (), self.journal.dropped
             yield "mlops_journal_failures_total", (), self.journal.failures
+        for model, rows in list(self.server.stale_rows.items()):
+            yield "mlops_features_stale_total", (("model", model),), rows
 
     def _gauges(self) -> Iterator[tuple[str, tuple[tuple[str, str], ...], float]]:
         follower = self.follower
@@ -121,12 +131,33 @@ class Worker:
         if self.journal is not None:
             yield "mlops_journal_waiting_bytes", (), self.journal.waiting
             yield "mlops_journal_lag_seconds", (), self.journal.lag
+            segments, oldest = backlog(self._journal_folder)
+            yield "mlops_journal_segments", (), segments
+            yield "mlops_journal_backlog_seconds", (), time.time() - oldest if oldest is not None else 0.0
+        for model, age in list(self.server.feature_age.items()):
+            yield "mlops_feature_age_seconds", (("model", model),), age
         for model, deployed in follower.models.items():
             yield "mlops_model_degraded", (("model", model),), float(model in follower.problems)
             for variant in deployed.variants():
                 labels = (("model", model), ("version", str(variant.served.number)))
                 yield "mlops_model_load_seconds", labels, variant.served.seconds
                 yield "mlops_model_path", (*labels, ("path", variant.served.scorer.path)), 1.0
+
+
+def _entities(settings: Settings) -> dict[str, EntityFeatures]:
+    """What can be looked up by entity. A project whose definitions have problems still answers rows of features."""
+    from mlops_assets.serving.entities import entity_features
+    from mlops_assets.serving.online import open_online
+    from mlops_assets.spec.check import check_project
+    from mlops_assets.spec.problems import errors
+
+    catalogue, problems = check_project(settings.project)
+    if found := errors(problems):
+        log.warning("the definitions have %d problem(s), so no features are looked up: %s", len(found), found[0])
+        return {}
+    if not any(view.online is not None for view in catalogue.views.values()):
+        return {}
+    return entity_features(catalogue, open_online(settings.online_url))
 
 
 def run(settings: Settings, listening: socket.socket, *, workers: int = 1) -> None:

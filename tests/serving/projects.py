@@ -189,7 +189,7 @@ def start(project: Project, *arguments: str, **settings: Any) -> Running:
     """Start `mlops serve` on a free port and wait until it is ready."""
     ready, log = project.folder / f"url-{time.time_ns()}", project.folder / f"log-{time.time_ns()}"
     environment = {**os.environ, **{f"MLOPS_{name.upper()}": str(value) for name, value in settings.items()}}
-    command = [sys.executable, "-c", "from mlops_assets.cli.serve import serve; import typer; typer.run(serve)"]
+    command = [sys.executable, "-m", "mlops_assets", "serve"]
     command += ["--project", str(project.folder), "--port", "0", "--ready", str(ready), *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
