@@ -118,7 +118,7 @@ class Runner:
 
     def materialize(self, assets: Sequence[str], key: str | None) -> Step:
         """Materialize ``assets`` at ``key`` in one run; a failed step does not raise here."""
-        self.on_step(assets[-1], key, key, 1)
+        self.on_step(f"{assets[0]} → {assets[-1].rsplit('/', 1)[-1]}", key, key, 1)
         return self._run(assets, key, key, 1)
 
     def _end_what_was_killed(self) -> None:
