@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +46,17 @@ def source_digest(reference: str, folder: Path) -> str:
     if spec is None or spec.origin is None:
         raise MlopsError(f"{reference!r}: there is no module {module_name!r}.", where=str(folder))
     return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+
+
+def failed_at(function: Callable[..., Any], error: BaseException) -> str:
+    """`file:line` in the function's own file at which ``error`` came up; where the function begins if it never got so far."""
+    plain = inspect.unwrap(function)
+    code = getattr(plain, "__code__", None)
+    file = inspect.getsourcefile(plain)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if file and Path(frame.filename) == Path(file)]
+    if own:
+        return f"{own[-1].filename}:{own[-1].lineno}"
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
 
 
 def _file_beside(module_name: str, folder: Path) -> Path:

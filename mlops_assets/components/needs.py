@@ -14,6 +14,7 @@ from mlops_assets.components.declared import read_differently
 from mlops_assets.spec.calendar import Calendar
 from mlops_assets.spec.windows import (
     ViewWindow,
+    covering,
     dataset_keys,
     label_sources,
     model_windows,
@@ -107,8 +108,12 @@ def read_partitions(workspace: Workspace, name: str, key: str | None) -> tuple[d
     datasets: dict[str, set[str | None]] = {}
     views: dict[str, list[str]] = {}
     if model.examples is not None:
-        datasets[model.examples.from_] = set(windows.feature_keys(key)) if key is not None else {None}
-        return datasets, views
+        partitions = catalogue.datasets[model.examples.from_].partitions
+        if windows.calendar is None or key is None or partitions is None:
+            return {model.examples.from_: {None}}, views
+        keys = windows.feature_keys(key)
+        span = (windows.calendar.start_of(keys[0]), windows.calendar.end_of(keys[-1])) if keys else None
+        return {model.examples.from_: set(covering(partitions, *span)) if span else set()}, views
     assert key is not None
     assert windows.calendar is not None
     as_of_keys = windows.feature_keys(key)

@@ -279,7 +279,10 @@ def _localized(naive: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
 
 
 def _mixed(values: pa.ChunkedArray, timezone: str, problems: Problems) -> pa.ChunkedArray:
-    """ISO text of which some is no time, or which mixes naive and zoned times."""
+    """ISO text of which some is no time, or which mixes naive and zoned times: the naive ones are read in ``timezone`` and named.
+
+    With their time they belong to a partition, whose rule they break; without one they would belong to none.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -290,7 +293,6 @@ def _mixed(values: pa.ChunkedArray, timezone: str, problems: Problems) -> pa.Chu
     problems.add("type datetime", pc.and_(values.is_valid(), pc.and_(moments.is_null(), naive.is_null())))
     if moments.null_count < len(moments) and naive.null_count < len(naive):
         problems.add(NAIVE_AMONG_ZONED, naive.is_valid())
-        return moments
     return pc.coalesce(moments, naive)
 
 

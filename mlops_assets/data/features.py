@@ -17,7 +17,7 @@ from mlops_assets.data.feature_table import FeatureError, cast_column, conform, 
 from mlops_assets.data.sandbox import Query, Sandbox, check_query
 from mlops_assets.data.store.manifest import canonical
 from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
-from mlops_assets.functions import resolve, source_digest
+from mlops_assets.functions import failed_at, resolve, source_digest
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
@@ -192,8 +192,9 @@ class _PythonBody:
             result = self._function(frames, None if as_of is None else pd.Timestamp(as_of))
         except Exception as error:
             at = f" as of {as_of:%Y-%m-%d %H:%M} UTC" if as_of else ""
-            line = _line_of(error)
-            raise FeatureError(f"it raised {type(error).__name__}{at}{line}: {error}", where=where) from error
+            line = failed_at(self._function, error).rpartition("/")[2]
+            do = "It is called with (tables, as_of): a dict of pandas frames by data set, and a pandas Timestamp."
+            raise FeatureError(f"it raised {type(error).__name__}{at} in {line}: {error}.", where=where, do=do) from error
         if not isinstance(result, pd.DataFrame):
             raise FeatureError(f"it returned {type(result).__name__}.", where=where, do="Return a pandas DataFrame.")
         if set(self._view.entity) <= {name for name in result.index.names if name} - set(result.columns):
@@ -202,14 +203,6 @@ class _PythonBody:
             return pa.Table.from_pandas(result, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
             raise FeatureError(f"its result mixes types: {error}", where=where, do="Give each column one type.") from error
-
-
-def _line_of(error: BaseException) -> str:
-    trace, line = error.__traceback__, ""
-    while trace is not None:
-        line = f" in {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return line
 
 
 def _checked(

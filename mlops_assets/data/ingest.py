@@ -305,14 +305,14 @@ def _refusal(dataset: Dataset, key: str | None, rows: int, invalid: int, violati
     """Why the partition may not be stored, or None."""
     if not invalid:
         return None
-    name = dataset.name if key is None else f"partition {key}"
+    name = "" if key is None else f"partition {key}: "
     listed = "; ".join(str(violation) for violation in violations[:_SHOWN]) + ("; …" if len(violations) > _SHOWN else "")
     if invalid == rows:
-        return f"{name}: all {rows} rows break a rule: {listed}."
+        return f"{name}all {rows} rows break a rule: {listed}."
     if dataset.on_invalid == "block":
-        return f"{name}: {invalid} of {rows} rows break a rule: {listed}."
+        return f"{name}{invalid} of {rows} rows break a rule: {listed}."
     if invalid > dataset.max_invalid * rows:
-        return f"{name}: {invalid} of {rows} rows break a rule, more than max_invalid {dataset.max_invalid:.2%}: {listed}."
+        return f"{name}{invalid} of {rows} rows break a rule, more than max_invalid {dataset.max_invalid:.2%}: {listed}."
     return None
 
 

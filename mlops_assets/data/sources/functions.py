@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.frames import from_frame
-from mlops_assets.functions import resolve
+from mlops_assets.functions import failed_at, resolve
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +25,8 @@ def call(reference: str, function: Callable[..., Any], *positional: Any, **named
     try:
         return function(*positional, **named)
     except Exception as error:
-        where = _line(function, error)
-        raise SourceError(f"{reference} raised {type(error).__name__}: {error}", where=where, do="Correct the function.") from error
+        found = f"{reference} raised {type(error).__name__}: {error}."
+        raise SourceError(found, where=failed_at(function, error), do="Correct the function.") from error
 
 
 def prepare(reference: str, table: pa.Table, context: SourceContext) -> pa.Table:
@@ -59,14 +57,6 @@ def as_table(reference: str, function: Callable[..., Any], result: Any) -> pa.Ta
         valid=("pandas.DataFrame", "pyarrow.Table"),
         do="Return one row per record.",
     )
-
-
-def _line(function: Callable[..., Any], error: BaseException) -> str:
-    """File and line in the function's own file at which it failed."""
-    file = inspect.getsourcefile(inspect.unwrap(function))
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if file and Path(frame.filename) == Path(file)]
-    return f"{own[-1].filename}:{own[-1].lineno}" if own else _definition(function)
 
 
 def _definition(function: Callable[..., Any]) -> str:

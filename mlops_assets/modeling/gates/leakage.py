@@ -102,7 +102,10 @@ def _shuffled(context: GateContext) -> Finding:
     except MlopsError as error:
         return Finding("inconclusive", f"training on shuffled labels failed: {error}")
     text = f"trained on shuffled labels it scores {shuffled.metric} {shuffled.mean:.3f}, where chance is {shuffled.chance:g}"
-    return Finding("fail" if shuffled.leaks else "pass", text, asdict(shuffled))
+    data = {**asdict(shuffled), "error": shuffled.error if math.isfinite(shuffled.error) else None}
+    if shuffled.suspicious and not shuffled.leaks:
+        return Finding("inconclusive", f"{text}, and the holdout has too few cases to say whether that is more", data)
+    return Finding("fail" if shuffled.leaks else "pass", text, data)
 
 
 def _shared_rows(context: GateContext) -> Finding:

@@ -3,6 +3,10 @@ holdout outcomes reach the model by another way.
 
 One shuffle says little: the noise that it fits may lean along the true signal or against it. So the training is repeated with several
 shuffles, whose scores lie symmetrically around chance if nothing leaks, and their mean is judged by Student's t.
+
+All shuffles are scored on the same holdout, so they share its chance: where it has few cases, their mean may lie far from chance without
+a leak. That error is the one of an AUC without information, sqrt((n1 + n0 + 1) / (12 n1 n0)) (Mann and Whitney, Annals of Mathematical
+Statistics 18, 1947), and 1 / sqrt(n - 1) of a correlation, with effective rows; a mean within it is inconclusive.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from mlops_assets.modeling.holdout import TARGET, predict
 
 if TYPE_CHECKING:
     from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.modeling.holdout import Holdout
     from mlops_assets.spec.model import Model
 
 SHUFFLES = 5
@@ -26,21 +31,30 @@ MAX_TREES = 30
 FLOOR = 0.05
 """A mean score less than this above chance is taken as chance, however sure."""
 CONFIDENCE = 0.99
+SURE = 2.326
+"""Standard errors of the holdout's own chance that a mean must exceed: the normal quantile of :data:`CONFIDENCE`."""
 
 
 @dataclass(frozen=True)
 class Shuffled:
-    """Scores of the shuffles and the lower bound of their mean; ``chance`` is what no information scores."""
+    """Scores of the shuffles and the lower bound of their mean; ``chance`` is what no information scores, ``error`` how exactly."""
 
     metric: str
     scores: list[float]
     mean: float
     low: float
     chance: float
+    error: float
+
+    @property
+    def suspicious(self) -> bool:
+        """Better than chance on this holdout."""
+        return self.low > self.chance and self.mean > self.chance + FLOOR
 
     @property
     def leaks(self) -> bool:
-        return self.low > self.chance and self.mean > self.chance + FLOOR
+        """Better than chance on any holdout."""
+        return self.suspicious and self.mean > self.chance + SURE * self.error
 
 
 def score_shuffled(context: GateContext) -> Shuffled:
@@ -67,7 +81,20 @@ def score_shuffled(context: GateContext) -> Shuffled:
     mean = float(values.mean())
     low = mean - float(stats.t.ppf(CONFIDENCE, SHUFFLES - 1)) * spread
     classified = bool(holdout.classes)
-    return Shuffled("roc_auc" if classified else "correlation", scores, mean, low, 0.5 if classified else 0.0)
+    return Shuffled("roc_auc" if classified else "correlation", scores, mean, low, 0.5 if classified else 0.0, _error(holdout))
+
+
+def _error(holdout: Holdout) -> float:
+    """Standard error of a score without information on this holdout; infinite where it has one outcome only."""
+    import numpy as np
+
+    if not holdout.classes:
+        return 1 / math.sqrt(max(holdout.n_effective - 1, 1))
+    counts = np.unique(holdout.y, return_counts=True)[1] * (holdout.n_effective / holdout.n)
+    if len(counts) < 2:
+        return math.inf
+    rare, rest = float(counts.min()), float(counts.sum() - counts.min())
+    return math.sqrt((rare + rest + 1) / (12 * rare * rest))
 
 
 def _shuffle(training_set: TrainingSet, random: Any) -> TrainingSet:
