@@ -25,6 +25,7 @@ POINTS = 2000
 TAIL = 250
 MIDDLE = POINTS - 2 * TAIL
 CATEGORIES = 1000
+LEAST_NAMED = 10
 KIND_OF: Mapping[str, Kind] = {
     "int64": "number",
     "float64": "number",
@@ -133,10 +134,14 @@ class Categories:
         return cls(ordered, int(sum(ordered.values())), 0.0, sum(count == 1 for count in ordered.values()))
 
     def compact(self) -> Categories:
-        """The :data:`CATEGORIES` most frequent values, the rest taken together."""
+        """The :data:`CATEGORIES` most frequent values, the rest taken together.
+
+        Where there are more, rare ones are not named either: a value is among the frequent ones partly by chance, and would seem to
+        become rarer in any other sample.
+        """
         if len(self.counts) <= CATEGORIES:
             return self
-        kept = dict(list(self.counts.items())[:CATEGORIES])
+        kept = {value: count for value, count in list(self.counts.items())[:CATEGORIES] if count >= LEAST_NAMED}
         return Categories(kept, self.n, self.n - sum(kept.values()), self.singletons)
 
 

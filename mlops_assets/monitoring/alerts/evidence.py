@@ -173,8 +173,7 @@ def _of_requests(rule: Alert, requests: pa.Table | None, now: datetime, window: 
         from mlops_assets.modeling.calibration import wilson
 
         rate = int(pc.sum(pc.cast(rows.column(ERROR), pa.int64())).as_py() or 0) / n
-        low, high = wilson(rate, n)
-        return Evidence(rate, n, low, high, window)
+        return Evidence(rate, n, *wilson(rate, n), window)
     values = rows.column(LATENCY_MS).drop_null().to_numpy()
     if not len(values):
         return Evidence(None, n, window=window, conclusive=False, detail="no latency was recorded")
