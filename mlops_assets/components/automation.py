@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from mlops_assets.components.runner import RANGE_END_TAG, RANGE_START_TAG
-from mlops_assets.plan import Plan, PlannedAsset, PlannedSchedule, PlannedSensor
+from mlops_assets.plan import PlannedAsset, PlannedSchedule, PlannedSensor
+
+if TYPE_CHECKING:
+    from mlops_assets.components.workspace import Workspace
+
+WHY_TAG = "mlops/why"
+"""Run tag: why the run was started, in words."""
 
 
-def automation_of(plan: Plan) -> dg.Definitions:
-    """Everything in ``plan`` that starts runs."""
+def automation_of(workspace: Workspace) -> dg.Definitions:
+    """Everything in the project's plan that starts runs."""
+    plan = workspace.plan
     return dg.Definitions(
         jobs=[_job(job.name, job.assets, job.description) for job in plan.jobs],
-        schedules=[_schedule(plan, schedule) for schedule in plan.schedules],
+        schedules=[_schedule(workspace, schedule) for schedule in plan.schedules],
         sensors=[_sensor(sensor) for sensor in plan.sensors if sensor.kind == "automation"],
     )
 
@@ -36,8 +44,8 @@ def _sensor(sensor: PlannedSensor) -> dg.SensorDefinition:
     )
 
 
-def _schedule(plan: Plan, planned: PlannedSchedule) -> dg.ScheduleDefinition:
-    asset = plan.asset(planned.assets[0])
+def _schedule(workspace: Workspace, planned: PlannedSchedule) -> dg.ScheduleDefinition:
+    asset = workspace.plan.asset(planned.assets[0])
     job = _job(f"{planned.name}_job", planned.assets, planned.description)
 
     @dg.schedule(
@@ -49,28 +57,39 @@ def _schedule(plan: Plan, planned: PlannedSchedule) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def schedule(context):  # type: ignore[no-untyped-def]
-        return _request(context, asset)
+        return _request(context, workspace, asset)
 
     return schedule
 
 
-def _request(context: dg.ScheduleEvaluationContext, asset: PlannedAsset) -> dg.RunRequest | dg.SkipReason:
+def _request(context: dg.ScheduleEvaluationContext, workspace: Workspace, asset: PlannedAsset) -> dg.RunRequest | dg.SkipReason:
     """Ask for every complete partition after the newest materialized one, as one run over a range."""
-    if asset.calendar is None:
-        return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
-    newest = asset.calendar.newest_complete(context.scheduled_execution_time)
+    calendar, now = asset.calendar, context.scheduled_execution_time
+    if calendar is None:
+        return dg.RunRequest(run_key=now.isoformat(), tags={WHY_TAG: "the schedule's time has come"})
+    newest = calendar.newest_complete(now)
+    if newest is not None and asset.end is not None:
+        newest = min(newest, calendar.shift(calendar.key_of(asset.end), -1), key=calendar.start_of)
     if newest is None:
-        return dg.SkipReason(f"no partition of {asset.key} is complete yet")
+        return dg.SkipReason(f"No partition of {asset.key} is complete yet; the first one is {calendar.first_key}.")
     materialized = context.instance.get_materialized_partitions(dg.AssetKey(list(asset.parts)))
-    known = [key for key in materialized if asset.calendar.contains(key)]
-    if not known or asset.kind != "dataset":
-        if newest in known:
-            return dg.SkipReason(f"{asset.key} has {newest} already")
-        return dg.RunRequest(run_key=f"{asset.key}@{newest}", partition_key=newest)
-    last = max(known, key=asset.calendar.start_of)
-    missing = asset.calendar.between(asset.calendar.shift(last, 1), newest)
-    if not missing:
-        return dg.SkipReason(f"{asset.key} has {newest} already")
-    if len(missing) == 1:
-        return dg.RunRequest(run_key=f"{asset.key}@{newest}", partition_key=newest)
-    return dg.RunRequest(run_key=f"{asset.key}@{missing[0]}…{newest}", tags={RANGE_START_TAG: missing[0], RANGE_END_TAG: newest})
+    known = [key for key in materialized if calendar.contains(key)]
+    last = max(known, key=calendar.start_of, default=None)
+    if last is not None and calendar.start_of(last) >= calendar.start_of(newest):
+        return dg.SkipReason(f"{asset.key} has {newest} already, the newest complete partition.")
+    first = newest if last is None or not _catches_up(workspace, asset) else calendar.shift(last, 1)
+    if first == newest:
+        why = f"{newest} is complete" + ("" if last else f", and {asset.key} has no partition yet")
+        return dg.RunRequest(run_key=f"{asset.key}@{newest}", partition_key=newest, tags={WHY_TAG: why})
+    why = f"{calendar.distance(first, newest) + 1} partitions are complete since {last}"
+    return dg.RunRequest(run_key=f"{asset.key}@{first}…{newest}", tags={RANGE_START_TAG: first, RANGE_END_TAG: newest, WHY_TAG: why})
+
+
+def _catches_up(workspace: Workspace, asset: PlannedAsset) -> bool:
+    """Whether past partitions can be made: not a model's, which would be a backtest, nor a snapshot of a source without history."""
+    from mlops_assets.data.sources import has_history
+
+    if asset.kind != "dataset":
+        return False
+    dataset = workspace.catalogue.datasets[asset.declared_by]
+    return dataset.kind != "snapshot" or has_history(dataset, workspace.source_context(asset.declared_by))

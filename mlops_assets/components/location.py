@@ -23,7 +23,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         DefinitionsError: when a definition has an error, before Dagster looks at any of them.
     """
     project = workspace.settings.project
-    plan = workspace.plan
+    automation = automation_of(workspace)
     _import_definitions_of(project)
     declared = dg.load_from_defs_folder(path_within_project=project)
     around = dg.Definitions(
@@ -31,7 +31,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         executor=dg.in_process_executor,
         sensors=mlflow_sensors(workspace.settings),
     )
-    return dg.Definitions.merge(declared, around, automation_of(plan))
+    return dg.Definitions.merge(declared, around, automation)
 
 
 def _import_definitions_of(project: Path) -> None:
