@@ -46,6 +46,12 @@ class Settings(BaseSettings):
     duckdb_memory: str = Field("2GB", description="Memory that feature queries may use before they spill to disk.")
     sample: float = Field(1.0, gt=0, le=1, description="Share of entities that models learn from; dev takes a tenth.")
     approvals: int = Field(0, ge=0, description="How many distinct people must approve a promotion; prod asks for two.")
+    drift_pages: Literal["always", "found", "never"] = Field(
+        "always", description="When drift assets get a page by Evidently: the newest of each run, where drift was found, or never."
+    )
+    channels: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Where alerts go: name of the channel to apprise URLs, such as `slack://…` or `mailto://…`."
+    )
     approval_expires: str = Field("7d", description="How long an approval holds.")
     serve_host: str = Field("127.0.0.1", description="Address that the prediction server listens on.")
     serve_port: int = Field(8000, ge=0, le=65535, description="Port of the prediction server; 0 takes a free one.")

@@ -34,7 +34,7 @@ def champion_bundle(workspace: Workspace, name: str, key: str | None) -> Bundle 
 
     That is the present champion, or for an older ``key`` the latest former one that is not younger; None if there is none.
     """
-    version = _champion_of_its_time(workspace, workspace.ledger.state(name), key)
+    version = champion_of_its_time(workspace.ledger.state(name), key)
     if version is None:
         return None
     return bundle_by_digest(workspace, str(version.digests["bundle"]))
@@ -132,7 +132,8 @@ def register(
     return version.version, version.url
 
 
-def _champion_of_its_time(workspace: Workspace, state: DeploymentState, key: str | None) -> Version | None:
+def champion_of_its_time(state: DeploymentState, key: str | None) -> Version | None:
+    """The present champion, or the latest former one, that is not younger than ``key``."""
     reigned = [state.versions[interval.version] for interval in reversed(state.intervals)]
     if state.champion is not None:
         reigned.insert(0, state.versions[state.champion])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from mlops_assets.components.following import after, follow
+from mlops_assets.plan.monitoring import MONITORING_KINDS
 from mlops_assets.spec.calendar import Calendar
 
 if TYPE_CHECKING:
@@ -20,7 +23,9 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*(backfill_
 EXPANDING_PERIODS = 3660
 """How far back the mapping of an expanding window reaches; Dagster clips it at the first partition."""
 
-SINGLE_RUN_KINDS = ("dataset", "features")
+_PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31)}
+
+SINGLE_RUN_KINDS = ("dataset", "features", *MONITORING_KINDS)
 """Kinds that materialize a whole range of partitions in one run."""
 
 MLFLOW_KINDS = ("model", "evaluation", "candidate")
@@ -81,6 +86,14 @@ def _mapping(edge: PlannedEdge) -> dg.PartitionMapping | None:
 
 
 def _automation(planned: PlannedAsset) -> dg.AutomationCondition[Any] | None:
+    """Follow new and corrected inputs in the newest `recompute` partitions, once the blocking checks of the inputs have passed."""
+    if planned.automation == "after":
+        return after(planned)
     if planned.automation != "eager":
-        return None
-    return dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+        return follow() if planned.automation == "follow" else None
+    newest = dg.AutomationCondition.in_latest_time_window()
+    eager = dg.AutomationCondition.eager()
+    if planned.calendar is not None and planned.recompute > 1:
+        recent = dg.AutomationCondition.in_latest_time_window(lookback_delta=planned.recompute * _PERIODS[planned.calendar.every])
+        eager = eager.replace(newest, recent.with_label(f"in_newest_{planned.recompute}"))
+    return eager & dg.AutomationCondition.all_deps_blocking_checks_passed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +74,10 @@ class Workspace:
         from mlops_assets.ledger import open_ledger
 
         return open_ledger(self.settings.ledger_url, environment=self.settings.environment, checkpoints=self.settings.checkpoints)
+
+    def now(self) -> datetime:
+        """The clock that monitoring goes by: UTC."""
+        return datetime.now(UTC)
 
     @property
     def actor(self) -> Actor:

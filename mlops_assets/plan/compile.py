@@ -15,7 +15,7 @@ from mlops_assets.spec.dataset import Dataset, Partitions
 from mlops_assets.spec.digest import declaration_digest
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.windows import model_partitions, view_partitions
+from mlops_assets.spec.windows import model_partitions, view_partitions, view_window
 
 TRAINING_POOL = "training"
 AUTOMATION_SENSOR = "features_follow_data"
@@ -84,7 +84,8 @@ def _dataset(dataset: Dataset, catalogue: Catalogue) -> PlannedAsset:
 def _view(view: FeatureView, catalogue: Catalogue) -> PlannedAsset:
     kinds = ("duckdb", "parquet") if view.sql else ("python", "parquet")
     asset = _asset(view, catalogue, view.name, "features", "features", view.description, kinds, view_partitions(view, catalogue))
-    return replace(asset, deps=view_edges(view, catalogue), checks=feature_checks(view), automation="eager")
+    recompute = max(1, view_window(view, catalogue).recompute)
+    return replace(asset, deps=view_edges(view, catalogue), checks=feature_checks(view), automation="eager", recompute=recompute)
 
 
 def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:

@@ -83,6 +83,7 @@ class PlannedAsset:
             each tick of ``cron`` and once its inputs are there; None: by hand, by a sensor or by the model's schedule.
         cron: of ``after``, in the zone of the calendar.
         pool: name of the pool that limits how many run at once.
+        recompute: newest partitions, by number, that follow a corrected input by themselves.
     """
 
     key: str
@@ -101,6 +102,7 @@ class PlannedAsset:
     automation: Literal["cron", "eager", "follow", "after"] | None = None
     cron: str | None = None
     pool: str | None = None
+    recompute: int = 1
 
     @property
     def parts(self) -> tuple[str, ...]:

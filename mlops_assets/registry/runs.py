@@ -77,6 +77,10 @@ class Runs(Connection):
         with translated(self.tracking_uri):
             self.client.set_terminated(run.info.run_id, "FINISHED")
 
+    def run_of(self, run_id: str) -> StepRun:
+        """A run that is there already, to log more into it."""
+        return StepRun(self, run_id)
+
     def finish(self, dagster_run_id: str, status: Status) -> list[str]:
         """End the parent of a Dagster run with ``status``, and whatever below it is still open as KILLED or FAILED.
 

@@ -40,6 +40,7 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
     from mlops_assets.modeling.figures import draw_figures
     from mlops_assets.modeling.gates import GateContext, judge_all
     from mlops_assets.modeling.verdict import Verdict
+    from mlops_assets.monitoring.reference import build_reference, put_reference
 
     model, store, folder = workspace.catalogue.models[name], workspace.store, workspace.catalogue.folder(name)
     trained = require(workspace, name, "model", key)
@@ -68,6 +69,7 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
             figures = {file.stem: file.read_bytes() for file in draw_figures(evaluation, Path(scratch), gates)}
         body = evaluation.to_json()
         run.log_evaluation(body, verdict.to_json(), figures)
+    put_reference(store, build_reference(bundle, training_set, evaluation))
     record(workspace, name, verdict, context.run.run_id)
     pointer = {
         "verdict": store.put_record(VERDICTS, verdict.to_json()),
