@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mlops_assets.ledger.events import read_time
+from mlops_assets.ledger.events import minute, read_time
 from mlops_assets.ledger.state import Approval, Request, Version
 
 VALIDITY = timedelta(days=7)
@@ -41,7 +41,7 @@ def standing(version: Version, needed: int, now: datetime) -> Standing:
     if request is None:
         return Standing(needed, (), None)
     if expired(request, now):
-        return Standing(needed, (), None, f"the request of {request.at} expired at {request.expires}")
+        return Standing(needed, (), None, f"the request of {minute(request.at)} expired at {minute(request.expires)}")
     if request.verdict != version.verdict or dict(request.digests) != dict(version.digests):
         return Standing(needed, (), None, "lapsed: the evidence changed since they were given")
     people: dict[str, Approval] = {}
@@ -49,6 +49,12 @@ def standing(version: Version, needed: int, now: datetime) -> Standing:
         if approval.by != request.by and approval.verdict == version.verdict and dict(approval.digests) == dict(version.digests):
             people.setdefault(approval.by, approval)
     return Standing(needed, tuple(people.values()), request)
+
+
+def counted(version: Version, needed: int, now: datetime) -> list[str]:
+    """Names of those whose approvals a promotion of ``version`` rests on; a challenger has those that its rollout began with."""
+    given = version.accepted if version.state == "challenger" else standing(version, needed, now).approvals
+    return [approval.by for approval in given]
 
 
 def expired(request: Request, now: datetime) -> bool:
@@ -62,7 +68,7 @@ def may_approve(version: Version, person: str, now: datetime) -> str | None:
     if request is None:
         return "nobody has asked for its approval"
     if expired(request, now):
-        return f"the request for approval expired at {request.expires}"
+        return f"the request for approval expired at {minute(request.expires)}"
     if request.by in (person, f"os:{person}"):
         return f"{person} asked for it, and nobody approves their own request"
     if any(approval.by == person for approval in version.approvals):

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from mlops_assets.governance.approvals import VALIDITY, Standing, standing
+from mlops_assets.governance.approvals import VALIDITY, Standing, counted, standing
 from mlops_assets.governance.principals import Actor
 from mlops_assets.ledger.errors import Refused
-from mlops_assets.ledger.events import Draft, Event, written_time
+from mlops_assets.ledger.events import Draft, Event, minute, written_time
 from mlops_assets.ledger.log import Ledger
 from mlops_assets.ledger.state import DeploymentState, Version
 from mlops_assets.ledger.transitions import evidence, open_gates, rollback_target, violation
@@ -212,14 +212,13 @@ def promote(
     who = _actor(actor)
     state = ledger.state(model, environment)
     target = _version(state, state.challenger if version is None and state.challenger else version, "candidate", "approved")
-    stand = standing(target, needed, ledger.now())
     body = _body(
         who,
         run,
         verdict=target.verdict,
         digests=dict(digests if digests is not None else target.digests),
         needed=needed,
-        approvers=[approval.by for approval in stand.approvals],
+        approvers=counted(target, needed, ledger.now()),
         replaces=state.champion,
         reason=reason,
     )
@@ -354,6 +353,11 @@ def move(
     name = who.name
     there = source.state(model, origin)
     moved = _version(there, version)
+    if moved.state in ("rejected", "retired"):
+        raise Refused(
+            f"{model} {version} is {moved.state} in {origin} since {minute(moved.since)}, and goes no further.",
+            do="Train and register another version.",
+        )
     if (refusal := evidence(there, moved)) is not None:
         raise Refused(refusal.why, do=refusal.do)
     here = target.state(model, environment)
@@ -387,7 +391,7 @@ def may_promote(
         "verdict": target.verdict,
         "digests": dict(target.digests),
         "needed": needed,
-        "approvers": [approval.by for approval in stand.approvals],
+        "approvers": counted(target, needed, ledger.now()),
         "replaces": state.champion,
     }
     refusal = violation(whole, Draft("promoted", "os:nobody", body, model, environment, target.number), ledger.now())

@@ -39,6 +39,11 @@ def written_time(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def minute(time: str) -> str:
+    """A written time for people: ``2026-01-31 12:00 UTC``."""
+    return f"{time[:16].replace('T', ' ')} UTC"
+
+
 def read_time(text: str) -> datetime:
     """The time that :func:`written_time` wrote."""
     return datetime.fromisoformat(text)

@@ -76,7 +76,10 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A registered bundle, the state it is in, and the evidence that stands for it."""
+    """A registered bundle, the state it is in, and the evidence that stands for it.
+
+    ``approvals`` answer the request that stands now; ``accepted`` are those that it last went live with.
+    """
 
     number: int
     state: str
@@ -92,6 +95,7 @@ class Version:
     mlflow_run: str | None = None
     request: Request | None = None
     approvals: tuple[Approval, ...] = ()
+    accepted: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +410,7 @@ def _rollout_started(state: DeploymentState, event: Event) -> None:
     body, number = event.body, _number(event)
     if state.challenger is not None and state.challenger != number:
         _move(state, state.challenger, "archived", event)
-    _move(state, number, "challenger", event)
+    _move(state, number, "challenger", event, accepted=state.versions[number].approvals)
     state.challenger = number
     state.rollout = Rollout(number, body["strategy"], tuple(body["steps"]), 0, body["share"], event.time, event.time)
     _share(state, body["share"])
@@ -434,9 +438,9 @@ def _end_interval(state: DeploymentState, event: Event) -> None:
         state.intervals[-1] = replace(state.intervals[-1], until=event.time, closed=event.sequence)
 
 
-def _reign(state: DeploymentState, number: int, event: Event) -> None:
+def _reign(state: DeploymentState, number: int, event: Event, **changes: Any) -> None:
     _end_interval(state, event)
-    _move(state, number, "champion", event)
+    _move(state, number, "champion", event, **changes)
     state.champion = number
     state.traffic = {number: 1.0}
     state.intervals.append(Interval(number, event.time, None, event.sequence))
@@ -452,9 +456,12 @@ def _promoted(state: DeploymentState, event: Event) -> None:
     if state.champion is not None:
         _move(state, state.champion, "archived", event)
         state.predecessors = (*_without(state.predecessors, state.champion), state.champion)
+    version = state.versions[number]
+    counted = version.accepted if version.state == "challenger" else version.approvals
+    accepted = tuple(approval for approval in counted if approval.by in event.body["approvers"])
     if state.challenger == number:
         state.challenger = state.rollout = None
-    _reign(state, number, event)
+    _reign(state, number, event, accepted=accepted)
 
 
 def _rolled_back(state: DeploymentState, event: Event) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from mlops_assets.governance.approvals import may_approve, standing
+from mlops_assets.governance.approvals import counted, may_approve, standing
 from mlops_assets.governance.principals import Actor, in_scope, not_valid
-from mlops_assets.ledger.events import Draft
+from mlops_assets.ledger.events import Draft, minute
 from mlops_assets.ledger.kinds import ENVIRONMENTS
 from mlops_assets.ledger.state import DeploymentState, Key, Verdict, Version
 
@@ -131,7 +131,7 @@ def violation(state: Readable, draft: Draft, now: datetime) -> Refusal | None:
 def _wrong_state(draft: Draft, version: Version, deployment: DeploymentState) -> Refusal:
     name = f"{draft.model} {version.number} in {draft.environment}"
     verb = draft.kind.replace("_", " ")
-    why = f"{name} is {version.state} since {version.since}; {verb} is possible from {', '.join(_SUBJECT_STARTS[draft.kind])}."
+    why = f"{name} is {version.state} since {minute(version.since)}; {verb} is possible from {', '.join(_SUBJECT_STARTS[draft.kind])}."
     do = {
         "registered": f"Its verdict is {_verdict_status(deployment, version)}: let the gates judge it again, or waive them by name.",
         "champion": "It serves already. `mlops rollback` takes it out; promoting another version replaces it.",
@@ -196,7 +196,7 @@ def _going_live(state: Readable, deployment: DeploymentState, draft: Draft, now:
     if body.get("replaces") != deployment.champion:
         seen = f"version {body['replaces']}" if body.get("replaces") else "no champion"
         here = deployment.champion
-        since = f"version {here} is champion since {deployment.versions[here].since}" if here else "there is no champion"
+        since = f"version {here} is champion since {minute(deployment.versions[here].since)}" if here else "there is no champion"
         return Refusal(
             f"it was to replace {seen}, but {since}.",
             f"Somebody was faster; look at `mlops status {draft.model}` and decide again.",
@@ -206,9 +206,18 @@ def _going_live(state: Readable, deployment: DeploymentState, draft: Draft, now:
             f"version {deployment.challenger} is in the middle of a rollout.",
             f"Promote it, or end its rollout first: `mlops rollback {draft.model}`.",
         )
-    if version.state == "challenger":
+    if version.state != "challenger" and (refusal := _approval_violation(deployment, version, int(body["needed"]), now)) is not None:
+        return refusal
+    return _approvers_named(version, draft, now) if draft.kind == "promoted" else None
+
+
+def _approvers_named(version: Version, draft: Draft, now: datetime) -> Refusal | None:
+    """A promotion names exactly those whose approvals it rests on: what an auditor reads there is what happened."""
+    rests_on = counted(version, int(draft.body["needed"]), now)
+    if sorted(rests_on) == sorted(draft.body["approvers"]):
         return None
-    return _approval_violation(deployment, version, int(body["needed"]), now)
+    named = ", ".join(draft.body["approvers"]) or "nobody"
+    return Refusal(f"it names {named} as approvers; {', '.join(rests_on) or 'nobody'} approved.", "Read the state and repeat.")
 
 
 def _approval_violation(deployment: DeploymentState, version: Version, needed: int, now: datetime) -> Refusal | None:
@@ -220,7 +229,7 @@ def _approval_violation(deployment: DeploymentState, version: Version, needed: i
     else:
         given = f" Given: {', '.join(approval.by for approval in stand.approvals)}." if stand.approvals else ""
         command = f"`mlops approve {deployment.model} {version.number}`"
-        do = f"Approvers other than {stand.request.by}: {command} before {stand.request.expires}.{given}"
+        do = f"Approvers other than {stand.request.by}: {command} until {minute(stand.request.expires)}.{given}"
     return Refusal(f"{stand} for {deployment.model} {version.number} in {deployment.environment}.", do)
 
 
@@ -229,7 +238,8 @@ def _registered(state: Readable, deployment: DeploymentState, draft: Draft, now:
     bundle = str(body["digests"]["bundle"])
     if (known := deployment.versions.get(draft.version or 0)) is not None:
         return Refusal(
-            f"{name} is registered since {known.registered_at} in {draft.environment}.", "Register another bundle under a new number."
+            f"{name} is registered since {minute(known.registered_at)} in {draft.environment}.",
+            "Register another bundle under a new number.",
         )
     if (same := deployment.version_of(bundle)) is not None:
         return Refusal(f"the bundle {bundle[:12]} is registered as version {same.number}.", f"Use version {same.number}.")
@@ -343,7 +353,9 @@ def _approval_requested(state: Readable, deployment: DeploymentState, draft: Dra
         return refusal
     stand = standing(version, 0, now)
     if stand.request is not None and stand.request.needed >= draft.body["needed"]:
-        return Refusal(f"{stand.request.by} asked for it at {stand.request.at}.", f"It stands until {stand.request.expires}.")
+        return Refusal(
+            f"{stand.request.by} asked for it at {minute(stand.request.at)}.", f"It stands until {minute(stand.request.expires)}."
+        )
     return None
 
 
@@ -438,7 +450,7 @@ def _incident_closed(state: Readable, deployment: DeploymentState, draft: Draft,
 
 def _retraining_requested(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
     if (made := deployment.retraining.get(draft.body["key"])) is not None:
-        return Refusal(f"retraining for {draft.body['key']} was requested at {made}.", "One request is made for one cause.")
+        return Refusal(f"retraining for {draft.body['key']} was requested at {minute(made)}.", "One request is made for one cause.")
     return None
 
 
