@@ -64,11 +64,8 @@ def ks_detectable(alpha: float, n_reference: float, n_current: float) -> float:
 
 def wasserstein(reference: Numbers, current: Numbers) -> float:
     """Area between the two distribution functions, in standard deviations of the reference."""
-    if reference.counts is not None and current.counts is None:
-        area = _area_of_few(reference, current)
-    else:
-        area = _area(reference, current)
-    return area / max(reference.sd, LEAST_SD)
+    compact = reference.counts is not None and current.counts is None
+    return (_area_of_few if compact else _area)(reference, current) / max(reference.sd, LEAST_SD)
 
 
 def _area(a: Numbers, b: Numbers) -> float:

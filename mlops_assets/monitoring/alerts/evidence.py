@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import nearest
-from mlops_assets.monitoring.columns import KNOWN_AT
+from mlops_assets.monitoring.columns import KNOWN_AT, PREDICTED_AT
 from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.reference import Reference
 from mlops_assets.spec.metrics import SERVING_METRICS, metric_names
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 AT, LATENCY_MS, ERROR = "at", "latency_ms", "error"
 """Columns of a table of requests: UTC time, milliseconds, whether it failed."""
+LATENCY_US = "__latency_us"
+"""Column of the journal's predictions with the microseconds that an answer took."""
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 PARTITION_METRICS = ("drift_score", "score_psi", "score_drift")
 CONFIDENCE_Z = 1.96
@@ -82,6 +84,28 @@ class Sources:
     outcomes: pa.Table | None = None
     reference: Reference | None = None
     partitions: dict[str, Sequence[Partition]] = field(default_factory=dict)
+
+
+def request_table(predictions: pa.Table | None, errors: pa.Table | None) -> pa.Table:
+    """Requests as rules read them, from a journal's predictions (time, latency) and its errors (time).
+
+    Args:
+        predictions: with :data:`PREDICTED_AT` and :data:`LATENCY_US`.
+        errors: with :data:`PREDICTED_AT`.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    schema = pa.schema([(AT, pa.timestamp("us", "UTC")), (LATENCY_MS, pa.float64()), (ERROR, pa.bool_())])
+    parts = [schema.empty_table()]
+    for table, failed in ((predictions, False), (errors, True)):
+        if table is not None and table.num_rows:
+            latency = pa.nulls(table.num_rows, pa.float64())
+            if LATENCY_US in table.column_names:
+                latency = pc.divide(pc.cast(table.column(LATENCY_US), pa.float64()), 1000.0)
+            at = table.column(PREDICTED_AT).cast(schema.field(AT).type)
+            parts.append(pa.table([at, latency, pa.array([failed] * table.num_rows)], schema=schema))
+    return pa.concat_tables(parts).sort_by(AT)
 
 
 def evidence_of(rule: Alert, sources: Sources, now: datetime) -> Evidence:
