@@ -25,6 +25,7 @@ def demo(project: ProjectOption = None) -> None:
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import as_text
     from mlops_assets.cli.run import run_model
+    from mlops_assets.components.runner import model_key
     from mlops_assets.components.workspace import open_workspace
 
     began = time.monotonic()
@@ -34,7 +35,7 @@ def demo(project: ProjectOption = None) -> None:
     with Progress() as progress:
         for name, as_of in RUNS:
             try:
-                reports.append(run_model(workspace, name, as_of, progress))
+                reports.append(run_model(workspace, name, model_key(workspace, name, as_of), progress))
             except MlopsError as error:
                 if name == RUNS[0][0]:
                     raise

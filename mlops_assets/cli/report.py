@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from mlops_assets.components.pointers import pointed
 
 if TYPE_CHECKING:
+    from mlops_assets.components.pointers import Stage
+    from mlops_assets.components.runner import Step
     from mlops_assets.components.workspace import Workspace
 
 Report = dict[str, Any]
+STAGES: tuple[Stage, ...] = ("model", "evaluation", "candidate")
 MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not_applicable": "–", "off": "○"}
 
 
-def build_report(workspace: Workspace, name: str, key: str | None, dagster_run_id: str | None, failure: str | None) -> Report:
-    """The document of `mlops run --json` for model ``name`` at partition ``key``."""
-    trained = pointed(workspace, name, "model", key) or {}
-    judged = pointed(workspace, name, "evaluation", key) or {}
-    registered = pointed(workspace, name, "candidate", key) or {}
-    current = bool(judged) and judged.get("bundle") == trained.get("bundle")
-    verdict = workspace.store.get_record("verdicts", judged["verdict"]) if current else None
-    evaluation = workspace.store.get_record("evaluations", judged["evaluation"]) if current else {}
-    manifest = workspace.store.current(f"{name}/training_set", key)
+def build_report(workspace: Workspace, name: str, key: str | None, step: Step, failure: str | None) -> Report:
+    """The document of `mlops run --json` for model ``name`` at partition ``key``: what this run made, and nothing of an earlier one.
+
+    Args:
+        workspace: the project.
+        name: the model.
+        key: its partition; None where it is undated.
+        step: the last Dagster run.
+        failure: why there is no candidate, where a step says so.
+    """
+    trained, judged, registered = (
+        (pointed(workspace, name, stage, key) or {}) if f"{name}/{stage}" in step.materialized else {} for stage in STAGES
+    )
+    if not judged:
+        found = pointed(workspace, name, "evaluation", key) or {}
+        judged = found if found.get("dagster_run_id") == step.dagster_run_id else {}
+    verdict = workspace.store.get_record("verdicts", judged["verdict"]) if judged else None
+    evaluation = workspace.store.get_record("evaluations", judged["evaluation"]) if judged else {}
+    manifest = workspace.store.current(f"{name}/training_set", key) if f"{name}/training_set" in step.materialized else None
     facts: Mapping[str, Any] = manifest.facts if manifest else {}
-    is_registered = current and registered.get("bundle") == trained.get("bundle") and registered.get("verdict") == judged.get("verdict")
+    version = registered.get("version") if failure is None else None
     return {
         "schema": 1,
         "model": name,
         "as_of": key,
         "environment": workspace.settings.environment,
-        "version": registered.get("version") if is_registered else None,
+        "version": version,
         "verdict": verdict,
         "metrics": evaluation.get("metrics", {}),
         "digests": {
@@ -44,53 +59,78 @@ def build_report(workspace: Workspace, name: str, key: str | None, dagster_run_i
         "rows": {"training": facts.get("rows", {}).get("train"), "holdout": facts.get("rows", {}).get("holdout")},
         "mlflow_run_id": trained.get("mlflow_run_id"),
         "mlflow_url": trained.get("mlflow_url"),
-        "dagster_run_id": dagster_run_id,
-        "failure": failure,
+        "dagster_run_id": step.dagster_run_id,
+        "failure": None if version is not None else _not_passed(verdict) or failure,
     }
 
 
-def as_text(report: Report) -> str:
-    """The report for a terminal."""
+def _not_passed(verdict: Mapping[str, Any] | None) -> str | None:
+    """The gates that keep a model from being a candidate, in words; None where the verdict is not what does."""
+    if verdict is None or verdict["status"] == "pass":
+        return None
+    left = [gate for gate in verdict["gates"] if gate["status"] in ("fail", "inconclusive")]
+    words = {"fail": "red", "inconclusive": "inconclusive"}
+    return "; ".join(f"{gate['name']} is {words[gate['status']]}" for gate in left)
+
+
+def as_text(report: Report, width: int | None = None) -> str:
+    """The report for a terminal of ``width`` columns; default: this one's, at most 120."""
+    columns = width or min(shutil.get_terminal_size((100, 24)).columns, 120)
     at = f" as of {report['as_of']}" if report["as_of"] else ""
     lines = [f"{report['model']}{at} in {report['environment']}"]
     rows = report["rows"]
     if rows["training"] is not None:
-        lines.append(f"  {rows['training']:,} to learn from, {rows['holdout']:,} to be judged on")
+        lines.append(f"  {rows['training']:,} rows to learn from, {rows['holdout']:,} to be judged on")
     if report["metrics"]:
-        lines.append("  metrics on the holdout, with 95 % intervals")
+        sure = {metric.get("confidence", 0.95) for metric in report["metrics"].values()}
+        lines.append(f"  metrics on the holdout, with {max(sure):.0%} intervals")
     for name, metric in report["metrics"].items():
         lines.append(f"    {name:<18} {_interval(metric)}")
     if verdict := report["verdict"]:
         lines.append("  gates")
         for gate in verdict["gates"]:
-            lines += [f"    {line}" for line in _gate(gate)]
+            lines += _gate(gate, columns)
         lines.append(f"  verdict {verdict['status']} ({verdict['id'][:12]})")
     if report["version"] is not None:
         lines.append(f"  version {report['version']} is registered as a candidate")
     else:
-        lines.append(f"  no candidate{': ' + report['failure'] if report['failure'] else ''}")
+        lines += _wrapped(f"no candidate{': ' + report['failure'] if report['failure'] else ''}", "  ", columns)
+        lines += [line for hint in _hints(report) for line in _wrapped(hint, "  ", columns)]
     if report["mlflow_url"]:
         lines.append(f"  MLflow {report['mlflow_url']}")
     return "\n".join(lines)
+
+
+def _hints(report: Report) -> Iterator[str]:
+    """What a person can do about gates that did not pass."""
+    if report["verdict"] is None or _not_passed(report["verdict"]) is None:
+        return
+    if any(gate["status"] == "inconclusive" for gate in report["verdict"]["gates"]):
+        yield "Inconclusive means too few rows to say: give more rows, or declare a smaller confidence for that gate, which is shown."
+    yield f"A named person may let a gate pass with a reason: mlops waive {report['model']} --gate NAME --reason WHY"
 
 
 def as_markdown(report: Report) -> str:
     """The report as a CI job summary."""
     verdict = report["verdict"]
     status = verdict["status"] if verdict else "none"
-    lines = [f"## {report['model']} {report['as_of'] or ''}: verdict {status}".replace("  ", " "), ""]
+    lines = [f"## {report['model']}{' ' + report['as_of'] if report['as_of'] else ''}: verdict {status}", ""]
+    if report["version"] is not None:
+        lines += [f"Version {report['version']} is registered as a candidate.", ""]
     if report["failure"]:
-        lines += [f"> {report['failure']}", ""]
+        lines += [f"> No candidate: {' '.join(report['failure'].split())}", ""]
     if verdict:
         lines += ["| gate | status | observed | required | interval | n |", "|---|---|---|---|---|---|"]
         for gate in verdict["gates"]:
             observed = "" if gate["observed"] is None else f"{gate['observed']:.4g}"
-            span = " … ".join(f"{v:.4g}" for v in gate["interval"]) if gate.get("interval") else ""
-            lines.append(f"| {gate['name']} | {gate['status']} | {observed} | {gate['required']} | {span} | {gate['n']} |")
+            inside = gate.get("interval")
+            span = f"{inside[0]:.4g} … {inside[1]:.4g}" if inside and None not in inside else ""
+            status = f"{MARKS[gate['status']]} {gate['status'].replace('_', ' ')}"
+            lines.append(f"| {gate['name']} | {status} | {observed} | {gate['required']} | {span} | {gate['n']} |")
         lines.append("")
     if report["metrics"]:
         lines += ["| metric | value and interval | n |", "|---|---|---|"]
-        lines += [f"| {name} | {_interval(metric)} | {metric['n']} |" for name, metric in report["metrics"].items()]
+        lines += [f"| {name} | {_interval(metric, n=False)} | {metric['n']} |" for name, metric in report["metrics"].items()]
     return "\n".join(lines) + "\n"
 
 
@@ -100,6 +140,7 @@ def as_junit(report: Report) -> str:
     failed = [gate for gate in gates if gate["status"] in ("fail", "inconclusive")]
     suite = ElementTree.Element("testsuite", name=f"mlops {report['model']}", tests=str(max(1, len(gates))))
     suite.set("failures", str(len(failed) if gates else 1))
+    suite.set("skipped", str(sum(gate["status"] in ("not_applicable", "off") for gate in gates)))
     for gate in gates:
         case = ElementTree.SubElement(suite, "testcase", classname=f"{report['model']}.gates", name=gate["name"])
         if gate in failed:
@@ -112,21 +153,32 @@ def as_junit(report: Report) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
-def _interval(metric: Mapping[str, Any]) -> str:
+def _interval(metric: Mapping[str, Any], *, n: bool = True) -> str:
     span = metric.get("interval")
     inside = f" [{span[0]:.4f}, {span[1]:.4f}]" if span and None not in span else ""
     value = "undefined" if metric["value"] is None else f"{metric['value']:.4f}"
-    return f"{value}{inside}  n={metric['n']:,}"
+    return f"{value}{inside}" + (f"  n={metric['n']:,}" if n else "")
 
 
-def _gate(gate: Mapping[str, Any]) -> list[str]:
-    """What a gate saw and wanted, on one line; and why, on a second one, unless it passed."""
+def _gate(gate: Mapping[str, Any], columns: int) -> list[str]:
+    """What a gate saw and wanted; and why, unless it passed."""
     observed = "" if gate["observed"] is None else f"{gate['observed']:.4g}"
     span = gate.get("interval")
     inside = f" [{span[0]:.4g}, {span[1]:.4g}]" if span and None not in span else ""
-    lines = [f"{MARKS.get(gate['status'], '?')} {gate['name']}: {gate['status'].replace('_', ' ')}"]
-    lines.append(f"    observed {observed}{inside}, " if observed else "    ")
-    lines[-1] += f"required {gate['required']}; n={gate['n']:,}"
-    if gate["status"] not in ("pass", "not_applicable") and gate["detail"]:
-        lines.append(f"    {gate['detail']}")
+    lines = [f"    {MARKS.get(gate['status'], '?')} {gate['name']}: {gate['status'].replace('_', ' ')}"]
+    if gate["status"] not in ("not_applicable", "off"):
+        numbers = f"observed {observed}{inside}, n={gate['n']:,}; " if observed else ""
+        lines += _wrapped(f"{numbers}required: {gate['required']}", "        ", columns)
+    if gate["status"] != "pass" and gate["detail"]:
+        lines += _wrapped(gate["detail"], "        ", columns)
     return lines
+
+
+def _wrapped(text: str, indent: str, columns: int) -> list[str]:
+    return [
+        line
+        for paragraph in text.splitlines()
+        for line in textwrap.wrap(
+            paragraph, columns, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    ]

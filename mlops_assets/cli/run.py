@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlops_assets.cli.acting import answering
 from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment, print_json
+from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
-
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import Report
     from mlops_assets.components.workspace import Workspace
@@ -38,13 +38,21 @@ def run(
     1: a gate is red or a step failed; 2: bad use.
     """
     from mlops_assets.cli.progress import Progress
-    from mlops_assets.cli.report import as_junit, as_markdown, as_text
+    from mlops_assets.cli.report import as_junit, as_markdown, as_text, build_report
+    from mlops_assets.components.runner import StepFailed, model_key
     from mlops_assets.components.workspace import open_workspace
 
-    workspace = open_workspace(project)
-    moment = parse_moment(as_of, "--as-of") if as_of else None
-    with Progress() as progress:
-        report = run_model(workspace, name, moment, progress)
+    with answering(json):
+        for file in (summary, junit):
+            if file is not None:
+                _writable(file)
+        workspace = open_workspace(project)
+        key = model_key(workspace, name, parse_moment(as_of, "--as-of") if as_of else None)
+        try:
+            with Progress() as progress:
+                report = run_model(workspace, name, key, progress)
+        except StepFailed as failed:
+            report = build_report(workspace, name, key, failed.step, str(failed))
     if summary is not None:
         summary.write_text(as_markdown(report), encoding="utf-8")
     if junit is not None:
@@ -57,13 +65,27 @@ def run(
         raise typer.Exit(1)
 
 
-def run_model(workspace: Workspace, name: str, moment: date | datetime | None, progress: Progress) -> Report:
-    """Run model ``name`` at ``moment`` and return its report (see :func:`mlops_assets.cli.report.build_report`)."""
-    from mlops_assets.cli.report import build_report
-    from mlops_assets.components.runner import Runner, model_key
+def run_model(workspace: Workspace, name: str, key: str | None, progress: Progress) -> Report:
+    """Run model ``name`` at partition ``key`` and return its report (see :func:`mlops_assets.cli.report.build_report`).
 
-    key = model_key(workspace, name, moment)
+    Raises:
+        StepFailed: when data or features that it reads could not be materialized.
+    """
+    from mlops_assets.cli.report import build_report
+    from mlops_assets.components.runner import Runner
+
     runner = Runner(workspace, progress.step, progress.note)
     runner.prepare(name, key)
     step = runner.materialize([f"{name}/{stage}" for stage in STAGES], key)
-    return build_report(workspace, name, key, step.dagster_run_id, step.failure)
+    return build_report(workspace, name, key, step, step.failure)
+
+
+def _writable(file: Path) -> None:
+    """Refuse a report that could not be written at the end, before any work.
+
+    Raises:
+        MlopsError: when its folder is not there, or it is a folder itself.
+    """
+    if file.is_dir() or not file.parent.is_dir():
+        found = "this is a folder, not a file." if file.is_dir() else f"there is no folder {file.parent}."
+        raise MlopsError(found, where=str(file), do="Name a file in a folder that is there.")

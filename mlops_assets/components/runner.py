@@ -5,6 +5,7 @@ Data sets and features go first, one run per asset over each missing range; then
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from mlops_assets.components.emit import EVERY_TAG
 from mlops_assets.components.instance import open_instance
 from mlops_assets.components.mlflow_sweep import sweep
 from mlops_assets.components.needs import Need, needed_datasets, needed_views
+from mlops_assets.components.processes import PROCESS_TAG, Process, end_killed
 from mlops_assets.components.workspace import Workspace
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.registry.locks import sqlite_file
@@ -32,13 +34,27 @@ class RunError(MlopsError):
 
 @dataclass(frozen=True)
 class Step:
-    """One Dagster run: ``asset`` names what it materializes, ``partitions`` how many partitions of it."""
+    """One Dagster run: ``asset`` names what it materializes, ``partitions`` how many partitions of it.
+
+    ``materialized`` has the assets that came to be; those before a failure are among them.
+    """
 
     asset: str
     partitions: int
     dagster_run_id: str
     success: bool
     failure: str | None = None
+    materialized: frozenset[str] = frozenset()
+
+
+class StepFailed(RunError):
+    """Something that a model reads could not be materialized. ``step`` is the run that failed."""
+
+    exit_code = 1
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        super().__init__(f"{step.asset} failed: {str(step.failure).removeprefix(f'{step.asset}: ')}")
 
 
 def model_key(workspace: Workspace, name: str, as_of: date | datetime | None) -> str | None:
@@ -96,6 +112,9 @@ class Runner:
         self.on_step = on_step or (lambda *_: None)
         self.on_note = on_note or (lambda _: None)
         self.instance = open_instance(workspace.settings)
+        self._processes = workspace.settings.home / "processes"
+        self._process = Process(self._processes)
+        weakref.finalize(self, self._process.end)
         self.job = build_definitions(workspace).resolve_implicit_global_asset_job_def()
         self.steps: list[Step] = []
         self._end_what_was_killed()
@@ -104,7 +123,7 @@ class Runner:
         """Materialize every data set and feature partition that model ``name`` reads at ``key`` and that is missing or stale.
 
         Raises:
-            RunError: when one of them fails.
+            StepFailed: when one of them fails.
         """
         for needed in (needed_datasets, needed_views):
             for need in list(needed(self.workspace, name, key)):
@@ -122,6 +141,7 @@ class Runner:
         return self._run(assets, key, key, 1)
 
     def _end_what_was_killed(self) -> None:
+        end_killed(self.instance, self._processes)
         file = sqlite_file(self.workspace.settings.mlflow_tracking_uri)
         if file is None or file.exists():
             sweep(self.workspace.registry, self.instance)
@@ -130,7 +150,7 @@ class Runner:
         self.on_step(assets[-1], first, last, count)
         step = self._run(assets, first, last, count, every)
         if not step.success:
-            raise RunError(f"{assets[-1]} failed: {step.failure}")
+            raise StepFailed(step)
 
     def _run(self, assets: Sequence[str], first: str | None, last: str | None, count: int, every: int = 1) -> Step:
         single = first is not None and first == last
@@ -141,11 +161,12 @@ class Runner:
             instance=self.instance,
             asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],
             partition_key=first if single else None,
-            tags={**tags, "mlops/command": "run"},
+            tags={**tags, "mlops/command": "run", PROCESS_TAG: self._process.name},
             run_config=QUIET,
             raise_on_error=False,
         )
-        step = Step(assets[-1], count, result.run_id, result.success, _failure(result))
+        made = frozenset(asset for asset in assets if result.asset_materializations_for_node("__".join(asset.split("/"))))
+        step = Step(assets[-1], count, result.run_id, result.success, _failure(result), made)
         self.steps.append(step)
         return step
 
@@ -178,4 +199,4 @@ def ranges(calendar: Calendar, keys: Sequence[str]) -> list[tuple[str, str, int,
     return [(first, last, len(group), step) for (first, last), group, step in zip(spelled, groups, steps, strict=True)]
 
 
-__all__ = ["Need", "RunError", "Runner", "Step", "model_key", "ranges"]
+__all__ = ["Need", "RunError", "Runner", "Step", "StepFailed", "model_key", "ranges"]
