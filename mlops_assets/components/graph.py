@@ -94,6 +94,6 @@ def _automation(planned: PlannedAsset) -> dg.AutomationCondition[Any] | None:
     newest = dg.AutomationCondition.in_latest_time_window()
     eager = dg.AutomationCondition.eager()
     if planned.calendar is not None and planned.recompute > 1:
-        recent = dg.AutomationCondition.in_latest_time_window(lookback_delta=planned.recompute * _PERIODS[planned.calendar.every])
+        recent: Any = dg.AutomationCondition.in_latest_time_window(lookback_delta=planned.recompute * _PERIODS[planned.calendar.every])
         eager = eager.replace(newest, recent.with_label(f"in_newest_{planned.recompute}"))
     return eager & dg.AutomationCondition.all_deps_blocking_checks_passed()

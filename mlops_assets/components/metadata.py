@@ -33,11 +33,22 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
+def rounded(value: float) -> float:
+    """A measured number with six significant digits, which is more than its interval allows."""
+    return float(f"{value:.6g}")
+
+
 def table(rows: list[Mapping[str, Any]]) -> dg.TableMetadataValue:
     """Rows of one shape as a table; every value is shown as text or number."""
-    records = [dg.TableRecord({k: v if isinstance(v, (int, float, str, bool)) else _text(v) for k, v in row.items()}) for row in rows]
+    records = [dg.TableRecord({k: _cell(v) for k, v in row.items()}) for row in rows]
     columns = [dg.TableColumn(name) for name in rows[0]] if rows else []
     return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def _cell(value: Any) -> int | float | str | bool:
+    if isinstance(value, float):
+        return rounded(value)
+    return value if isinstance(value, (int, str, bool)) else _text(value)
 
 
 def _text(value: Any) -> str:

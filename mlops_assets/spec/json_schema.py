@@ -47,9 +47,11 @@ def _conditional(node: dict[str, Any]) -> dict[str, Any]:
     choices = node.get("anyOf", [])
     plain = [choice["type"] for choice in choices if set(choice) == {"type"}]
     rest = [choice for choice in choices if set(choice) != {"type"}]
-    if not plain or len(rest) != 1:
+    if not plain or len(rest) > 1:
         return node
     about = {key: value for key, value in node.items() if key != "anyOf"}
+    if not rest:
+        return {**about, "type": plain}
     return {**about, "if": {"type": plain}, "else": rest[0]}
 
 

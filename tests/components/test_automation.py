@@ -15,8 +15,9 @@ from tests.components.project import KEY, Shop
 def tick(shop: Shop, name: str, at: datetime) -> Any:
     """What a schedule answers at a time: run requests or a skip."""
     schedule = shop.definitions().resolve_schedule_def(name)
-    context = dg.build_schedule_context(instance=shop.instance, scheduled_execution_time=at)
-    return schedule.evaluate_tick(context)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(shop.folder / "dagster_home"))
+        return schedule.evaluate_tick(dg.build_schedule_context(instance=shop.instance, scheduled_execution_time=at))
 
 
 def test_a_new_partition_is_asked_for_when_it_is_complete(data: Shop) -> None:

@@ -57,17 +57,19 @@ def test_assets_are_listed_with_their_groups_and_checks(repository: Path) -> Non
     assert done.returncode == 0
     assert "Warning" not in done.stderr
     listed = json.loads(done.stdout)
-    assets = {asset["key"]: asset for asset in listed["assets"]}
+    assets = {asset["asset_key"]: asset for asset in listed["assets"]}
     assert {"orders", "customer_rfm", "churn/training_set", "churn/model", "churn/evaluation", "churn/candidate", "churn/champion"} <= set(
         assets
     )
-    assert assets["churn/model"]["group"] == "churn"
+    assert assets["churn/model"]["group_name"] == "churn"
 
 
 def test_component_types_are_listed_under_the_package_name(repository: Path) -> None:
     done = call(repository, "dg", "list", "components", "--json")
     assert done.returncode == 0
-    assert {"mlops_assets.Dataset", "mlops_assets.FeatureView", "mlops_assets.Model"} <= {entry["key"] for entry in json.loads(done.stdout)}
+    assert {"mlops_assets.Dataset", "mlops_assets.FeatureView", "mlops_assets.Model"} <= {
+        entry["key"] for entry in json.loads(done.stdout)["items"]
+    }
 
 
 def test_the_location_is_valid_for_dagster(repository: Path) -> None:
@@ -130,7 +132,7 @@ _TextDates.yaml_implicit_resolvers = {
         ({"training": {"seed": "{{ env.SEED }}", "holdout": "5%", "estimator": {"sklearn": "sklearn.linear_model.Ridge"}}}, None),
         ({"training": {"seed": "seven"}}, "'seven' is not of type 'integer'"),
         ({"retrain": {"confirm": "2 of 3", "budget": "4 per 30d", "schedule": None}}, None),
-        ({"examples": {"from": "orders", "target": "y", "label_delay": 3}}, "3 is not of type 'string'"),
+        ({"examples": {"from": "orders", "target": "y", "label_delay": 3}}, "3 is not of type 'string', 'null'"),
     ],
 )
 def test_the_schema_of_a_model_tells_right_from_wrong(attributes: dict[str, object], message: str | None) -> None:

@@ -12,7 +12,7 @@ import dagster as dg
 from mlops_assets.components.decisions import champion_bundle, record
 from mlops_assets.components.emit import Check, Emitted, Stored, emit, partition_keys
 from mlops_assets.components.lifecycle import EVALUATIONS, VERDICTS, bundle_of, digests_of, outdated
-from mlops_assets.components.metadata import picture, table
+from mlops_assets.components.metadata import picture, rounded, table
 from mlops_assets.components.pointers import point, require
 from mlops_assets.errors import MlopsError
 from mlops_assets.spec.windows import model_windows
@@ -79,15 +79,18 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
         "dagster_run_id": context.run.run_id,
     }
     point(workspace, name, "evaluation", key, pointer)
-    metadata: dict[str, Any] = {"verdict": verdict.status, "verdict_id": verdict.id}
+    metadata: dict[str, Any] = {
+        "verdict": verdict.status,
+        "gates": table([_gate_row(gate) for gate in verdict.to_json()["gates"]]),
+        "MLflow run": dg.MetadataValue.url(run.url),
+        **{f"figure: {title}": picture(png, title) for title, png in figures.items()},
+        "verdict_id": verdict.id,
+    }
     for metric, found in body["metrics"].items():
         if found["value"] is not None:
-            metadata[metric] = float(found["value"])
+            metadata[metric] = rounded(found["value"])
             if found.get("interval"):
-                metadata[f"{metric}_low"], metadata[f"{metric}_high"] = (float(v) for v in found["interval"])
-    metadata["gates"] = table([_gate_row(gate) for gate in verdict.to_json()["gates"]])
-    metadata.update({title: picture(png, title) for title, png in figures.items()})
-    metadata["MLflow run"] = dg.MetadataValue.url(run.url)
+                metadata[f"{metric}_low"], metadata[f"{metric}_high"] = (rounded(v) for v in found["interval"])
     return Stored(key, verdict.id, metadata), verdict
 
 
