@@ -24,7 +24,8 @@ def write(bundle: Bundle, folder: Path) -> float:
     train = rows[rows["__split"] == "train"]
     features = [*NUMBERS, *TEXTS]
     pipeline = _pipeline(bundle)
-    pipeline.fit(train[features], train["__target"])
+    texts = list(range(len(NUMBERS), len(features)))
+    pipeline.fit(train[features], train["__target"], classifier__categorical_feature=texts)
     sample = rows[features].tail(500)
     difference = np.abs(pipeline.predict_proba(sample)[:, 1] - bundle.predict(sample)).max()
     joblib.dump(pipeline, folder / PIPELINE)
@@ -54,7 +55,6 @@ def _pipeline(bundle: Bundle) -> Any:
         seed=bundle.provenance.seed,
         deterministic=True,
         force_row_wise=True,
-        categorical_feature=list(range(len(NUMBERS), len(NUMBERS) + len(TEXTS))),
         n_jobs=1,
         verbosity=-1,
     )
