@@ -29,7 +29,7 @@ class Change:
 
     Attributes:
         index: the row at which it was noticed; ``at`` its time, if times were given.
-        before, after: mean errors of the part that was cut off, and of what was kept.
+        before, after: mean errors of the part that was cut off, and from there to the next change.
     """
 
     index: int
@@ -47,7 +47,7 @@ class ConceptDrift:
             errors; else pass.
         n: errors.
         changes: rises and falls, in order.
-        before, now: mean error before the first change, and since the last one.
+        before, now: mean error before the first change, and in ADWIN's present window.
     """
 
     status: Literal["pass", "fail", "inconclusive"]
@@ -74,19 +74,22 @@ def concept_drift(errors: Array, times: Sequence[datetime] | None = None, *, del
     values = np.asarray(errors, float)[known]
     scale = float(np.abs(values).max()) or 1.0
     detector: Any = ADWIN(delta=delta)  # type: ignore[no-untyped-call]
-    changes: list[Change] = []
+    noticed: list[tuple[int, float]] = []
     start = 0
     for index, value in enumerate((values / scale).tolist()):
         detector.update(value)
         if detector.drift_detected:
-            cut = max(start + 1, index + 1 - int(detector.width))
-            before, after = float(values[start:cut].mean()), float(values[cut : index + 1].mean())
-            row = int(known[index])
-            changes.append(Change(row, None if times is None else times[row], before, after))
-            start = cut
-    now = float(values[start:].mean())
-    if not changes:
+            kept = index + 1 - int(detector.width)
+            noticed.append((index, float(values[start : max(start + 1, kept)].mean())))
+            start = max(start, kept)
+    now = float(values[len(values) - int(detector.width) :].mean())
+    if not noticed:
         return ConceptDrift("pass", len(known), (), now, now)
+    ends = [*(index for index, _ in noticed[1:]), len(values)]
+    changes = [
+        Change(int(known[index]), None if times is None else times[int(known[index])], before, float(values[index:end].mean()))
+        for (index, before), end in zip(noticed, ends, strict=True)
+    ]
     before = changes[0].before
     rise = max(change.after - change.before for change in changes)
     status: Literal["pass", "fail"] = "fail" if rise > 0 and now - before > rise / 2 else "pass"
