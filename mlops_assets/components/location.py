@@ -12,6 +12,7 @@ from mlops_assets.components.automation import automation_of
 from mlops_assets.components.base import MLFLOW, WORKSPACE
 from mlops_assets.components.mlflow_parent import mlflow_parent
 from mlops_assets.components.mlflow_sweep import mlflow_sensors
+from mlops_assets.components.sensors import loop_sensors
 from mlops_assets.components.workspace import Workspace
 from mlops_assets.spec.loading import DEFINITIONS
 
@@ -29,7 +30,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     around = dg.Definitions(
         resources={WORKSPACE: workspace, MLFLOW: mlflow_parent(workspace.settings)},
         executor=dg.in_process_executor,
-        sensors=mlflow_sensors(workspace.settings),
+        sensors=[*mlflow_sensors(workspace.settings), *loop_sensors(workspace)],
     )
     return dg.Definitions.merge(declared, around, automation)
 

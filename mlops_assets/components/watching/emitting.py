@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
-from mlops_assets.components.emit import Stored, report
+from mlops_assets.components.emit import EVERY_TAG, Stored, report
 
 if TYPE_CHECKING:
     from mlops_assets.components.emit import Emitted
@@ -61,7 +61,10 @@ def emit_watched(
             asset_key=asset, metadata=dict(only.metadata), data_version=dg.DataVersion(only.version), check_results=results
         )
         return
-    yield dg.MaterializeResult(asset_key=asset, metadata={"partitions": len(watched)}, check_results=results)
+    if EVERY_TAG in context.run.tags:
+        yield from results
+    else:
+        yield dg.MaterializeResult(asset_key=asset, metadata={"partitions": len(watched)}, check_results=results)
     report(context, asset, [Stored(item.partition, item.version, item.metadata) for item in watched])
 
 

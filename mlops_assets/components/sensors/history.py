@@ -1,0 +1,142 @@
+"""What a retraining policy looks at, from the store, the ledger and the runs: records alone, nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.components.bodies.performance import monitored_metric
+from mlops_assets.components.sensors.requests import open_requests
+from mlops_assets.components.watching.asks import asks_of
+from mlops_assets.ledger.events import read_time
+from mlops_assets.retraining.history import Champion, History, Measured, Request, Window
+from mlops_assets.spec.metrics import GREATER_IS_BETTER
+from mlops_assets.spec.windows import label_sources, model_windows, population_sources, view_names
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.data.store import Manifest
+    from mlops_assets.ledger.state import DeploymentState
+
+LEAST_WINDOWS = 6
+"""Windows that are read even where the policy looks at fewer, so that they can be shown."""
+
+
+def history_of(workspace: Workspace, name: str, state: DeploymentState, instance: dg.DagsterInstance | None) -> History:
+    """Everything that a decision about ``name`` may depend on. Without an instance no request counts as in flight."""
+    champion = _champion(workspace, name, state)
+    return History(
+        champion=champion,
+        windows=windows_of(workspace, name) if champion is not None else (),
+        requests=_requests(workspace, name, instance),
+        asks=asks_of(workspace, name),
+        data_until=data_until(workspace, name),
+    )
+
+
+def windows_of(workspace: Workspace, name: str) -> tuple[Window, ...]:
+    """What monitoring found in the newest partitions, oldest first; one for each version that it found something about."""
+    model = workspace.catalogue.models[name]
+    calendar = model_windows(model, workspace.catalogue).calendar
+    if calendar is None:
+        return ()
+    confirm = model.retrain.confirm.of if model.retrain else 1
+    assets = [f"{name}/{kind}" for kind in ("drift", "performance")]
+    there = {key for asset in assets for key in workspace.store.partitions(asset) if key is not None and calendar.contains(key)}
+    keys = sorted(there, key=calendar.start_of)[-max(LEAST_WINDOWS, confirm) :]
+    drift, performance = (workspace.store.window(asset, keys) for asset in assets)
+    windows = []
+    for key in keys:
+        parts: dict[int, dict[str, Measured]] = {}
+        if key in drift:
+            facts = drift[key].facts
+            parts.setdefault(facts["version"], {})["score_psi"] = _score_psi(facts)
+        if key in performance:
+            measured = performance[key].facts["measured"]
+            parts.setdefault(measured["version"], {})["performance"] = _measured(performance[key], model.monitor.performance.min_coverage)
+            if estimated := performance[key].facts.get("estimated"):
+                parts.setdefault(estimated["version"], {})["estimated"] = _estimated(performance[key], estimated)
+        windows += [Window(key, calendar.end_of(key), version, **found) for version, found in sorted(parts.items())]
+    return tuple(windows)
+
+
+def data_until(workspace: Workspace, name: str) -> datetime | None:
+    """Up to when there is data that a retraining would learn from: the least of the ends of its dated data sets; None where undated."""
+    model, catalogue = workspace.catalogue.models[name], workspace.catalogue
+    names = {*label_sources(model, catalogue), *population_sources(model, catalogue)}
+    names |= {source for view in view_names(model) for source in catalogue.views[view].from_}
+    if model.examples is not None:
+        names.add(model.examples.from_)
+    ends = []
+    for dataset in sorted(names):
+        calendar = catalogue.datasets[dataset].calendar
+        if calendar is None:
+            continue
+        keys = [key for key in workspace.store.partitions(dataset) if key is not None and calendar.contains(key)]
+        if not keys:
+            return None
+        ends.append(max(map(calendar.end_of, keys)))
+    return min([*ends, workspace.now()]) if ends else None
+
+
+def _champion(workspace: Workspace, name: str, state: DeploymentState) -> Champion | None:
+    from mlops_assets.monitoring.reference import get_reference
+
+    if state.champion is None:
+        return None
+    version, model = state.versions[state.champion], workspace.catalogue.models[name]
+    calendar, metric = model_windows(model, workspace.catalogue).calendar, monitored_metric(model)
+    reference = get_reference(workspace.store, str(version.digests["bundle"]))
+    at_gate: Mapping[str, Any] = (reference.metrics.get(metric) if reference is not None else None) or {}
+    low, high = at_gate.get("interval") or (None, None)
+    return Champion(
+        version=version.number,
+        since=read_time(state.intervals[-1].since),
+        trained_until=calendar.end_of(version.as_of) if calendar is not None and version.as_of is not None else None,
+        metric=metric,
+        greater_is_better=GREATER_IS_BETTER[metric],
+        gate=Measured(at_gate.get("value"), low, high, int(at_gate.get("n") or 0)),
+    )
+
+
+def _requests(workspace: Workspace, name: str, instance: dg.DagsterInstance | None) -> tuple[Request, ...]:
+    events = list(workspace.ledger.events(name, environment=workspace.settings.environment, kinds=["retraining_requested"]))
+    still = {request.key for request in open_requests(workspace, name, instance, events)} if instance is not None else set()
+    return tuple(
+        Request(
+            key=event.body["key"],
+            at=read_time(event.time),
+            version=int(event.body["numbers"].get("version") or 0),
+            window=str(event.body["numbers"].get("window") or ""),
+            in_flight=event.body["key"] in still,
+        )
+        for event in events
+    )
+
+
+def _score_psi(facts: Mapping[str, Any]) -> Measured:
+    conclusive = facts["score_status"] != "inconclusive"
+    detail = "" if conclusive else "too few predictions"
+    return Measured(facts["score_psi"], n=facts["n"], conclusive=conclusive, significant=facts["score_significant"], detail=detail)
+
+
+def _measured(manifest: Manifest, least: float) -> Measured:
+    found, share = manifest.facts["measured"], manifest.facts["coverage"]["coverage"]
+    covered = share is not None and share >= least
+    return Measured(found["value"], found["low"], found["high"], found["n"], covered, detail="" if covered else found["detail"])
+
+
+def _estimated(manifest: Manifest, found: Mapping[str, Any]) -> Measured:
+    low, high = found["interval"] or (None, None)
+    trusted = manifest.facts["reconciled"]["trusted"]
+    conclusive = found["status"] == "estimated" and trusted is not False
+    detail = found["detail"] or ("past estimates were wrong" if trusted is False else "")
+    return Measured(found["value"], low, high, found["n"], conclusive, detail=detail)
+
+
+def newest_window(windows: Sequence[Window]) -> Window | None:
+    """The one that ends last."""
+    return max(windows, key=lambda window: (window.end, window.key), default=None)
