@@ -93,4 +93,5 @@ def show_in_dagster(workspace: Workspace, event: Event) -> None:
     try:
         report(workspace, str(event.model), event)
     except Exception as error:
-        typer.echo(f"warning: the Dagster instance does not show this transition: {error}", err=True)
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        typer.echo(f"warning: the Dagster instance does not show this transition: {said}", err=True)

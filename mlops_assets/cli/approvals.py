@@ -92,6 +92,7 @@ def waive(
     project: ProjectOption = None,
 ) -> None:
     """Let gates pass that did not, in your name and with a reason."""
+    from mlops_assets.cli.standing import what_next
     from mlops_assets.errors import MlopsError
     from mlops_assets.ledger import actions
 
@@ -108,7 +109,9 @@ def waive(
         needed = approvals_needed(workspace, name)
         who = identify(workspace, key)
         event = actions.waive(workspace.ledger, name, who, gates=gate, reason=reason, verdict=verdict, needed=needed)
+        following = what_next(workspace, workspace.ledger.state(name), needed)
     if json:
         print_json({"schema": 1, "ok": True, "model": name, "verdict": event.body["verdict"], "gates": gate, "event": event.sequence})
         return
     typer.echo(f"{event.actor} waived {', '.join(gate)} of verdict {event.body['verdict'][:12]} on {name} in {event.environment}: {reason}")
+    typer.echo(f"next: {following}")

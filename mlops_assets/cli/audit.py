@@ -30,7 +30,9 @@ def log(
     version: Annotated[int | None, typer.Option("--version", min=1, help="Only this version.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="From this date or time on, UTC.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Before this date or time, UTC.")] = None,
-    environment: Annotated[str | None, typer.Option("--environment", help="Only dev, test or prod. Default: all.")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--environment", help="Only dev, test or prod, from that environment's ledger.")
+    ] = None,
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
@@ -48,7 +50,7 @@ def log(
                 )
         if environment is not None and environment not in ENVIRONMENTS:
             raise MlopsError(f"--environment: {environment!r} is no environment.", valid=ENVIRONMENTS)
-        ledger = _existing(project, None)
+        ledger = _existing(project, environment)
         events = list(
             ledger.events(
                 name,

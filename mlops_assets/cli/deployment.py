@@ -20,6 +20,7 @@ from mlops_assets.cli.acting import (
     show_in_dagster,
 )
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
+from mlops_assets.components.decisions import approvals_needed
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.events import Event
@@ -76,7 +77,6 @@ def promote(
     environment first.
     """
     from mlops_assets.cli.promotion import ask, bring
-    from mlops_assets.components.decisions import approvals_needed
     from mlops_assets.ledger import Refused, actions
 
     with answering(json):
@@ -122,7 +122,7 @@ def rollback(
     with answering(json):
         workspace = open_for(project, environment)
         known(workspace, name)
-        who, needed = identify(workspace, key), workspace.settings.approvals
+        who, needed = identify(workspace, key), approvals_needed(workspace, name)
         event = actions.rollback(workspace.ledger, name, who, reason=reason, needed=needed)
         mlflow = follow_in_mlflow(workspace, name)
         show_in_dagster(workspace, event)
@@ -160,7 +160,7 @@ def retire(
             if json or not sys.stdin.isatty():
                 raise MlopsError(f"retiring {what} in {state.environment} asks for confirmation.", do="Say --yes.")
             typer.confirm(f"Retire {what} in {state.environment}? It will not serve again.", abort=True, err=True)
-        events = actions.retire(workspace.ledger, name, version, who, reason=reason, needed=workspace.settings.approvals)
+        events = actions.retire(workspace.ledger, name, version, who, reason=reason, needed=approvals_needed(workspace, name))
         mlflow = follow_in_mlflow(workspace, name)
     gone = [event.version for event in events if event.kind == "retired"]
     if json:

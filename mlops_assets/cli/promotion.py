@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.errors import Refused
+from mlops_assets.ledger.events import minute
+from mlops_assets.ledger.kinds import ENVIRONMENTS
 from mlops_assets.spec.durations import Duration
 
 if TYPE_CHECKING:
@@ -26,11 +28,11 @@ def ask(workspace: Workspace, name: str, version: int | None, who: Actor, needed
         event = actions.request_approval(workspace.ledger, name, target.number, who, needed=needed, valid_for=valid_for)
     except Refused as not_asked:
         return Refused(refusal.found, do=f"They were not asked for: {not_asked}")
-    until = event.body["expires"][:16].replace("T", " ")
+    until = minute(event.body["expires"])
     others = "one approver" if needed == 1 else f"{needed} distinct approvers"
     return Refused(
         refusal.found,
-        do=f"Asked for them now, until {until} UTC: {others} other than {who.name} run `mlops approve {name} {target.number}`.",
+        do=f"Asked for them now, until {until}: {others} other than {who.name} run `mlops approve {name} {target.number}`.",
     )
 
 
@@ -40,6 +42,7 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
     Raises:
         Refused: when the bundle may not move, as one trained on a sample out of dev.
     """
+    from mlops_assets.components.records import copy_version
     from mlops_assets.ledger import actions
 
     origin, environment = source.settings.environment, target.settings.environment
@@ -51,12 +54,15 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
         found = f"has no version {version}" if version is not None else "has no champion"
         listed = ", ".join(str(number) for number in sorted(there.versions)) or "none"
         raise Refused(f"{name} {found} in {origin}.", do=f"Registered there: {listed}.")
+    if ENVIRONMENTS.index(origin) > ENVIRONMENTS.index(environment):
+        raise Refused(f"a bundle does not move from {origin} to {environment}.", do="It moves from dev to test to prod.")
     moved = there.versions[chosen]
     if moved.sample < 1 and origin == "dev":
         raise Refused(
             f"{name} {chosen} learned from a sample of {moved.sample:.0%} of the data, and such a bundle never leaves dev.",
             do=f"Train it in {environment} on the full history.",
         )
+    actions.may_move(source.ledger, name, chosen, origin)
     bundle = str(moved.digests["bundle"])
     here = target.ledger.state(name).version_of(bundle)
     if here is not None:
@@ -66,6 +72,7 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
         number = _copy_registration(target, source, name, chosen, bundle)
     if source.settings.store_url != target.settings.store_url:
         _copy_bundle(target, source, bundle)
+    copy_version(source, target, name, chosen, number)
     actions.move(source.ledger, target.ledger, name, chosen, who, origin=origin, environment=environment, number=number)
     return number
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.components.decisions import approvals_needed
 from mlops_assets.errors import MlopsError
 from mlops_assets.governance.approvals import standing
+from mlops_assets.ledger.events import minute
 from mlops_assets.ledger.state import DeploymentState, Version
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         "incidents": [asdict(incident) for _, incident in sorted(state.incidents.items())],
         "drift": dict(state.last_drift) if state.last_drift else None,
         "mlflow": _mlflow(workspace, name, state),
-        "next": _next(workspace, state, needed),
+        "next": what_next(workspace, state, needed),
     }
 
 
@@ -57,6 +58,7 @@ def _version(workspace: Workspace, state: DeploymentState, version: Version, nee
         "approvals": {
             "needed": needed,
             "given": [{"by": one.by, "at": one.at, "comment": one.comment} for one in stand.approvals],
+            "went_live_with": [{"by": one.by, "at": one.at, "comment": one.comment} for one in version.accepted],
             "requested_by": stand.request.by if stand.request else None,
             "expires": stand.request.expires if stand.request else None,
             "lapsed": stand.lapsed,
@@ -85,19 +87,39 @@ def _mlflow(workspace: Workspace, name: str, state: DeploymentState) -> dict[str
     return {"aliases": found, "agrees": not wrong, "problem": problem}
 
 
-def _next(workspace: Workspace, state: DeploymentState, needed: int) -> str:
+def what_next(workspace: Workspace, state: DeploymentState, needed: int) -> str:
     """What would come next for this model, in words."""
     waiting = [version for _, version in sorted(state.versions.items(), reverse=True) if version.state in ("candidate", "approved")]
     if state.challenger is not None:
         return f"version {state.challenger} is in its rollout"
     if not waiting:
-        return "nothing waits" if state.champion else f"`mlops run {state.model}` makes a candidate"
+        return _next_candidate(state)
     stand = standing(waiting[0], needed, workspace.ledger.now())
     if stand.enough:
         return f"`mlops promote {state.model} {waiting[0].number}` makes version {waiting[0].number} champion"
     if stand.request is None:
         return f"version {waiting[0].number} has {stand}; `mlops promote {state.model} {waiting[0].number}` asks for them"
-    return f"version {waiting[0].number} has {stand}; `mlops approve {state.model} {waiting[0].number}` until {stand.request.expires}"
+    return (
+        f"version {waiting[0].number} has {stand}; `mlops approve {state.model} {waiting[0].number}` until {minute(stand.request.expires)}"
+    )
+
+
+def _next_candidate(state: DeploymentState) -> str:
+    """What would come next where no version waits."""
+    newest = state.verdicts.get(state.last_verdict or "")
+    if newest is None or state.version_of(str(newest.digests["bundle"])) is not None:
+        return "nothing waits" if state.champion else f"`mlops run {state.model}` makes a candidate"
+    as_of = f" --as-of {newest.as_of}" if newest.as_of else ""
+    if state.allows(newest):
+        return f"`mlops run {state.model}{as_of}` registers what was judged and waived"
+    return f"the newest model did not pass: train another one, or waive its gates by name (`mlops waive {state.model}`)"
+
+
+def _not_passed(verdict: dict[str, Any]) -> str:
+    """What kept the verdict from being a pass, and which of it was waived."""
+    wrong = [gate for gate in verdict["gates"] if gate["status"] in ("fail", "inconclusive")]
+    shown = [f"{gate['name']} {gate['status']}{' (waived)' if gate['name'] in verdict['waived'] else ''}" for gate in wrong]
+    return f": {', '.join(shown)}" if shown else ""
 
 
 def as_text(document: dict[str, Any]) -> str:
@@ -108,7 +130,8 @@ def as_text(document: dict[str, Any]) -> str:
     if traffic:
         lines.append(f"  traffic   {traffic}")
     for version in document["versions"]:
-        given = [one["by"] for one in version["approvals"]["given"]]
+        approvals = version["approvals"]
+        given = [one["by"] for one in approvals["given"] or approvals["went_live_with"]]
         parts = [f"verdict {version['verdict']['status']}"]
         if version["as_of"]:
             parts.append(f"as of {version['as_of']}")
@@ -120,7 +143,7 @@ def as_text(document: dict[str, Any]) -> str:
         lines.append(f"  version {version['version']:<4} {version['state']:<12} since {version['since'][:19]}Z  {'; '.join(parts)}")
     if document["last_verdict"]:
         verdict = document["last_verdict"]
-        lines.append(f"  verdict   {verdict['status']} ({verdict['id'][:12]}) at {verdict['at'][:19]}Z")
+        lines.append(f"  verdict   {verdict['status']} ({verdict['id'][:12]}) at {verdict['at'][:19]}Z{_not_passed(verdict)}")
     lines += [f"  incident  {one['id']} {one['severity']}: {one['summary']}" for one in document["incidents"]]
     for one in document["history"]:
         lines.append(f"  history   version {one['version']:<4} {one['from'][:19]}Z to {one['until'][:19] + 'Z' if one['until'] else 'now'}")

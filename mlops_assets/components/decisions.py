@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.components.lifecycle import bundle_of, digests_of
+from mlops_assets.components.lifecycle import bundle_of, digests_of, outdated
+from mlops_assets.components.pointers import pointed
 from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -94,6 +95,17 @@ def refuse_without_evidence(workspace: Workspace, name: str, key: str | None, ve
             f"{name} as of {key} is older than the champion, version {champion.number} as of {champion.as_of}.",
             do="A backtest registers nothing; train on a newer partition.",
         )
+
+
+def waived_and_waiting(workspace: Workspace, name: str, key: str | None) -> bool:
+    """Whether the model at ``key`` was judged, did not pass, and was let through by name since, but is not registered yet."""
+    judged, trained = pointed(workspace, name, "evaluation", key), pointed(workspace, name, "model", key)
+    if judged is None or trained is None or judged["bundle"] != trained["bundle"] or outdated(workspace, name, key, trained):
+        return False
+    state = workspace.ledger.state(name)
+    verdict = state.verdicts.get(state.newest_verdict.get(str(trained["bundle"]), ""))
+    registered = state.version_of(str(trained["bundle"])) is not None
+    return verdict is not None and verdict.status != "pass" and state.allows(verdict) and not registered
 
 
 def register(

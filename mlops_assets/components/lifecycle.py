@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import mlops_assets
 from mlops_assets.components.pointers import require
-from mlops_assets.spec.digest import spec_digest
+from mlops_assets.spec.digest import definition, spec_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from mlops_assets.data.training_set import TrainingSet
     from mlops_assets.modeling.bundle import Bundle, Provenance
 
-BUNDLES, VERDICTS, EVALUATIONS = "bundles", "verdicts", "evaluations"
+BUNDLES, VERDICTS, EVALUATIONS, DEFINITIONS = "bundles", "verdicts", "evaluations", "definitions"
 
 
 def provenance_of(workspace: Workspace, name: str, key: str | None, training_set: TrainingSet) -> Provenance:
-    """What a bundle that is trained now on ``training_set`` comes from."""
+    """What a bundle that is trained now on ``training_set`` comes from; the definition is kept under its digest."""
     from mlops_assets.modeling.bundle import Provenance
 
     return Provenance(
         model=name,
         as_of=key,
-        spec_digest=spec_digest(name, workspace.catalogue),
+        spec_digest=workspace.store.put_record(DEFINITIONS, definition(name, workspace.catalogue)),
         data=dict(training_set.manifest.inputs),
         training_set=training_set.manifest.digest,
         code_version=mlops_assets.__version__,

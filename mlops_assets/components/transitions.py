@@ -19,22 +19,43 @@ STATE_OF: dict[str, DeploymentAsset] = {"rollout_started": "challenger", "promot
 
 
 def transition_metadata(workspace: Workspace, name: str, event: Event) -> dict[str, Any]:
-    """Version, digests, verdict, approvals, what it replaced, and where to look."""
+    """Version, digests, verdict, approvals with what each was given to, what it replaced, and where to look."""
+    from mlops_assets.components.records import kept_version
+    from mlops_assets.ledger.story import tell
+
     state = workspace.ledger.state(name)
     version = state.versions[int(event.body.get("restored") or event.version or 0)]
+    approvals = [
+        {"by": one.by, "at": one.at, "event": one.sequence, "verdict": one.verdict, "bundle": one.digests["bundle"], "comment": one.comment}
+        for one in version.accepted
+    ]
+    kept = kept_version(workspace, name, version.number) or {}
+    links = {
+        "MLflow version": workspace.registry.version_url(name, version.number),
+        "MLflow training run": kept.get("mlflow_url"),
+        "model card": kept.get("card"),
+    }
     shown: dict[str, Any] = {
         "version": version.number,
         "state": version.state,
-        "as_of": version.as_of or "",
+        "as_of": version.as_of or "undated",
         "environment": event.environment or "",
         "event": event.sequence,
+        "event_hash": event.hash,
+        "what": tell(event),
         "actor": event.actor,
         "verdict": version.verdict,
-        "approved_by": ", ".join(event.body.get("approvers") or []) or "nobody was asked",
+        "verdict_status": state.verdicts[version.verdict].status,
+        "approved_by": ", ".join(one.by for one in version.accepted) or "nobody was asked",
+        "approvals": dg.MetadataValue.json(approvals),
         "replaced": _text(event.body.get("replaces") if event.kind != "rolled_back" else event.version),
-        "MLflow version": dg.MetadataValue.url(workspace.registry.version_url(name, version.number)),
+        **{title: dg.MetadataValue.url(url) for title, url in links.items() if url},
     }
     shown.update({f"digest_{part}": digest for part, digest in version.digests.items() if digest})
+    if event.body.get("run"):
+        shown["dagster_run"] = dg.MetadataValue.dagster_run(event.body["run"])
+    if event.body.get("reason"):
+        shown["reason"] = event.body["reason"]
     waivers = [waiver for waiver in state.waivers if waiver.verdict == version.verdict]
     if waivers:
         shown["waivers"] = "; ".join(f"{', '.join(w.gates)} by {w.by}: {w.reason}" for w in waivers)

@@ -352,14 +352,7 @@ def move(
     who = _actor(actor)
     name = who.name
     there = source.state(model, origin)
-    moved = _version(there, version)
-    if moved.state in ("rejected", "retired"):
-        raise Refused(
-            f"{model} {version} is {moved.state} in {origin} since {minute(moved.since)}, and goes no further.",
-            do="Train and register another version.",
-        )
-    if (refusal := evidence(there, moved)) is not None:
-        raise Refused(refusal.why, do=refusal.do)
+    moved = may_move(source, model, version, origin)
     here = target.state(model, environment)
     if here.version_of(str(moved.digests["bundle"])) is not None:
         return []
@@ -376,6 +369,24 @@ def move(
     body = _body(who, run, digests=dict(moved.digests), verdict=verdict.id, mlflow_run=moved.mlflow_run, **about)
     events.append(target.append("registered", model, name, body, environment=environment, version=number or version))
     return events
+
+
+def may_move(ledger: Ledger, model: str, version: int, origin: str) -> Version:
+    """The version in ``origin``, whose evidence lets it go on to the next environment.
+
+    Raises:
+        Refused: when it was rejected or retired there, or its newest verdict there does not let it go on.
+    """
+    there = ledger.state(model, origin)
+    moved = _version(there, version)
+    if moved.state in ("rejected", "retired"):
+        raise Refused(
+            f"{model} {version} is {moved.state} in {origin} since {minute(moved.since)}, and goes no further.",
+            do="Train and register another version.",
+        )
+    if (refusal := evidence(there, moved)) is not None:
+        raise Refused(refusal.why, do=refusal.do)
+    return moved
 
 
 def may_promote(

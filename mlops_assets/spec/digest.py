@@ -31,8 +31,12 @@ def spec_digest(name: str, catalogue: Catalogue) -> str:
     Raises:
         MlopsError: when there is no such declaration, or a function's file is not there.
     """
-    body = {used: _content(used, catalogue) for used in (name, *uses(name, catalogue))}
-    return hashlib.sha256(canonical(body).encode()).hexdigest()
+    return hashlib.sha256(canonical(definition(name, catalogue)).encode()).hexdigest()
+
+
+def definition(name: str, catalogue: Catalogue) -> dict[str, Any]:
+    """What :func:`spec_digest` is the digest of, as plain data by name: kind, declaration as it is written, functions' digests."""
+    return {used: _content(used, catalogue) for used in (name, *uses(name, catalogue))}
 
 
 def declaration_digest(name: str, catalogue: Catalogue, fields: tuple[str, ...] | None = None) -> str:
@@ -84,7 +88,7 @@ def declared(name: str, catalogue: Catalogue) -> Declaration:
         valid = [*catalogue.models, *catalogue.views, *catalogue.datasets]
         guess = nearest(name, valid)
         do = f"Did you mean {guess!r}?" if guess else None if valid else "Nothing is declared here."
-        raise MlopsError(f"There is no model, feature view or data set {name!r}.", valid=valid, do=do)
+        raise MlopsError(f"there is no model, feature view or data set {name!r}.", valid=valid, do=do)
     return found
 
 

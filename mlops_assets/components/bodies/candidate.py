@@ -14,6 +14,7 @@ from mlops_assets.components.decisions import CandidateRefused, refuse_without_e
 from mlops_assets.components.emit import Emitted, Stored, emit, partition_keys
 from mlops_assets.components.lifecycle import VERDICTS, digests_of, outdated
 from mlops_assets.components.pointers import point, pointed, require
+from mlops_assets.components.records import keep_version
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
@@ -50,13 +51,15 @@ def _register(context: dg.AssetExecutionContext, workspace: Workspace, name: str
         with tempfile.TemporaryDirectory(dir=workspace.scratch) as folder:
             card_of(workspace, name, key, trained, verdict, version, links).write(Path(folder))
             run.log_folder(Path(folder), "card")
+        card = run.artifact_url("card/model_card.html")
+    keep_version(workspace, name, version, key, trained, judged, card)
     body = {"version": version, "bundle": trained["bundle"], "verdict": judged["verdict"], "dagster_run_id": context.run.run_id}
     point(workspace, name, "candidate", key, body)
     metadata = {
         "version": version,
         "bundle": trained["bundle"],
         "verdict": verdict.id,
-        "model card": dg.MetadataValue.url(run.artifact_url("card/model_card.html")),
+        "model card": dg.MetadataValue.url(card),
         "MLflow version": dg.MetadataValue.url(url),
         "MLflow run": dg.MetadataValue.url(trained["mlflow_url"]),
     }
