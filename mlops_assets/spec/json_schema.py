@@ -59,6 +59,6 @@ def _templated(node: dict[str, Any]) -> dict[str, Any]:
     """Let a reference to the environment stand for a single value that is not any text."""
     single = node.get("type") in ("integer", "number", "boolean") or "enum" in node or "const" in node
     if single or (node.get("type") == "string" and "pattern" in node and node != _TEMPLATE):
-        about = {key: node[key] for key in ("title", "description", "default") if key in node}
+        about: dict[str, Any] = {key: node[key] for key in ("title", "description", "default") if key in node}
         return {**about, "if": dict(_TEMPLATE), "else": {key: value for key, value in node.items() if key not in about}}
     return node

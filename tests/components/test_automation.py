@@ -17,7 +17,8 @@ def tick(shop: Shop, name: str, at: datetime) -> Any:
     schedule = shop.definitions().resolve_schedule_def(name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(shop.folder / "dagster_home"))
-        return schedule.evaluate_tick(dg.build_schedule_context(instance=shop.instance, scheduled_execution_time=at))
+        with dg.build_schedule_context(instance=shop.instance, scheduled_execution_time=at) as context:
+            return schedule.evaluate_tick(context)
 
 
 def test_a_new_partition_is_asked_for_when_it_is_complete(data: Shop) -> None:

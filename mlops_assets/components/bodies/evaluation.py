@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
     from mlops_assets.modeling.verdict import Verdict
 
+GATE_COLUMNS = ("name", "status", "observed", "interval", "n")
+"""What the table of gates shows; the checks say what is required, and why."""
+
 PASSING = ("pass", "not_applicable", "off")
 
 
@@ -81,21 +84,21 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
     point(workspace, name, "evaluation", key, pointer)
     metadata: dict[str, Any] = {
         "verdict": verdict.status,
-        "gates": table([_gate_row(gate) for gate in verdict.to_json()["gates"]]),
+        "verdict_id": verdict.id,
         "MLflow run": dg.MetadataValue.url(run.url),
         **{f"figure: {title}": picture(png, title) for title, png in figures.items()},
-        "verdict_id": verdict.id,
     }
     for metric, found in body["metrics"].items():
         if found["value"] is not None:
             metadata[metric] = rounded(found["value"])
             if found.get("interval"):
                 metadata[f"{metric}_low"], metadata[f"{metric}_high"] = (rounded(v) for v in found["interval"])
+    metadata["gates"] = table([_gate_row(gate, GATE_COLUMNS) for gate in verdict.to_json()["gates"]])
     return Stored(key, verdict.id, metadata), verdict
 
 
-def _gate_row(gate: dict[str, Any]) -> dict[str, Any]:
-    return {column: gate.get(column) for column in ("name", "status", "observed", "required", "interval", "n", "detail")}
+def _gate_row(gate: dict[str, Any], columns: tuple[str, ...] = (*GATE_COLUMNS, "required", "detail")) -> dict[str, Any]:
+    return {column: gate.get(column) for column in columns}
 
 
 def _checks(verdict: Verdict) -> Iterator[Check]:
