@@ -10,7 +10,22 @@ import typer
 
 from mlops_assets.errors import MlopsError
 
-GROUPS = ("init", "check", "plan", "run", "demo", "store", "deployment", "approvals", "principals", "registry", "audit", "serve", "up")
+GROUPS = (
+    "init",
+    "check",
+    "plan",
+    "run",
+    "demo",
+    "store",
+    "deployment",
+    "approvals",
+    "principals",
+    "registry",
+    "audit",
+    "reproduce",
+    "serve",
+    "up",
+)
 
 app = typer.Typer(
     name="mlops",
