@@ -1,4 +1,4 @@
-"""`mlops audit`: the log as a story, and its verification."""
+"""`mlops audit`: the log as a story, its verification, and the dossier of a version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops_assets.cli.acting import EnvironmentOption, answering, open_for
+from mlops_assets.cli.acting import EnvironmentOption, NameArgument, answering, known, open_for
 from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment, print_json
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     audit = typer.Typer(help="What happened, and the proof that nothing was altered.", no_args_is_help=True)
     audit.command("log")(log)
     audit.command("verify")(verify)
+    audit.command("dossier")(dossier)
     app.add_typer(audit, name="audit")
 
 
@@ -94,6 +95,32 @@ def verify(
             typer.echo(f"{problem.kind}: {problem.detail}")
         typer.echo(_summary(found.status, found.events, found.proven, found.checkpoints))
     if found.status != "pass":
+        raise typer.Exit(1)
+
+
+def dossier(
+    name: NameArgument,
+    version: Annotated[int, typer.Argument(min=1, help="Version.")],
+    environment: EnvironmentOption = None,
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Everything that an auditor asks of a version, from records: purpose, data, digests, metrics, verdict, decisions, every change.
+
+    Exit code 1 where the ledger that it comes from is not as it was.
+    """
+    from mlops_assets.cli.dossier import as_text
+    from mlops_assets.components.dossier import dossier_of
+
+    with answering(json):
+        workspace = open_for(project, environment)
+        known(workspace, name)
+        document = dossier_of(workspace, name, version)
+    if json:
+        print_json(document)
+    else:
+        typer.echo(as_text(document))
+    if document["ledger"]["status"] == "fail":
         raise typer.Exit(1)
 
 
