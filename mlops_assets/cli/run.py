@@ -76,7 +76,7 @@ def run_model(workspace: Workspace, name: str, key: str | None, progress: Progre
     from mlops_assets.components.runner import Runner
 
     runner = Runner(workspace, progress.step, progress.note)
-    stages = STAGES
+    stages: tuple[str, ...] = STAGES
     if waived_and_waiting(workspace, name, key):
         progress.note(f"{name} was judged and let through by name: it is registered as it is")
         stages = STAGES[-1:]
