@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -20,8 +20,21 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def demo(project: ProjectOption = None) -> None:
-    """Take the simulated shop's churn model, and the real bank's where its data can be had, from raw data to a candidate."""
+def demo(
+    loop: Annotated[bool, typer.Option("--loop", help="Show months of monitoring and retraining by themselves instead.")] = False,
+    without_change: Annotated[bool, typer.Option("--without-change", help="With --loop: a year in which nothing changes.")] = False,
+    project: ProjectOption = None,
+) -> None:
+    """Take the simulated shop's churn model, and the real bank's where its data can be had, from raw data to a candidate.
+
+    With --loop: customers change, the champion fails, and a retrained model takes over with nobody at the keyboard.
+    """
+    if loop:
+        from mlops_assets.cli.demo_loop import demo_loop
+        from mlops_assets.settings import load_settings
+
+        demo_loop(load_settings(project).home / ("loop_without_change" if without_change else "loop"), change=not without_change)
+        return
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import as_text
     from mlops_assets.cli.run import run_model
