@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     store_url: str = Field("", description="Root of the versioned store: a path or any fsspec URL. Default: home/store.")
     ledger_url: str = Field("", description="SQLAlchemy URL of the ledger. Default: SQLite in home.")
     checkpoints: Path = Field(Path(), description="Folder of signed ledger checkpoints. Default: home/checkpoints.")
+    checkpoint_key: Path | None = Field(
+        None, description="File of the key that signs checkpoints. Default: in their folder, beside what it signs; better elsewhere."
+    )
     mlflow_tracking_uri: str = Field("", description="MLflow tracking and registry. Default: SQLite in home.")
     mlflow_artifacts: str = Field("", description="Root of MLflow artifacts. Default: home/mlartifacts.")
     mlflow_ui: str = Field("http://127.0.0.1:5000", description="Where people open MLflow; links point there.")
@@ -97,6 +100,7 @@ class Settings(BaseSettings):
             "store_url": self.store_url or str(home / "store"),
             "ledger_url": self.ledger_url or f"sqlite:///{home / 'ledger.db'}",
             "checkpoints": self.project / self.checkpoints if self.checkpoints != Path() else home / "checkpoints",
+            "checkpoint_key": self.project / self.checkpoint_key if self.checkpoint_key else None,
             "mlflow_tracking_uri": self.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}",
             "mlflow_artifacts": self.mlflow_artifacts or str(home / "mlartifacts"),
             "online_url": self.online_url or str(home / "online.db"),

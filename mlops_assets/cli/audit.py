@@ -139,7 +139,13 @@ def _existing(project: Path | None, environment: str | None) -> Ledger:
     from mlops_assets.ledger import open_ledger
 
     settings = open_for(project, environment).settings
-    return open_ledger(settings.ledger_url, environment=settings.environment, checkpoints=settings.checkpoints, create=False)
+    return open_ledger(
+        settings.ledger_url,
+        environment=settings.environment,
+        checkpoints=settings.checkpoints,
+        key=settings.checkpoint_key,
+        create=False,
+    )
 
 
 def _moment(text: str | None, option: str) -> datetime | None:

@@ -46,7 +46,9 @@ class Workspace:
 
         catalogue, problems = check_project(self.settings.project)
         if found := errors(problems):
-            raise DefinitionsError("\n".join([f"{len(found)} problem(s) in the definitions:", *map(str, found)]))
+            many = "1 error" if len(found) == 1 else f"{len(found)} errors"
+            lines = [problem.text(self.settings.project) for problem in found]
+            raise DefinitionsError("\n".join([f"{many} in the definitions:", *lines]))
         return catalogue
 
     @cached_property
@@ -73,7 +75,10 @@ class Workspace:
         """The append-only log of decisions."""
         from mlops_assets.ledger import open_ledger
 
-        return open_ledger(self.settings.ledger_url, environment=self.settings.environment, checkpoints=self.settings.checkpoints)
+        settings = self.settings
+        return open_ledger(
+            settings.ledger_url, environment=settings.environment, checkpoints=settings.checkpoints, key=settings.checkpoint_key
+        )
 
     def now(self) -> datetime:
         """The clock that monitoring goes by: UTC."""

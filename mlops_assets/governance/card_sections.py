@@ -91,13 +91,14 @@ def gates(records: CardRecords) -> str:
             text(gate["required"]),
             interval(gate.get("interval")),
             number(gate.get("n")),
-            text(gate.get("detail") or ""),
         ]
         for gate in records.verdict.get("gates", ())
     ]
-    headers = ["gate", "status", "observed", "required", "interval", "n", "detail"]
+    headers = ["gate", "status", "observed", "required", "interval", "n"]
     said = f"Verdict {digest(records.verdict.get('id'))}: {status(records.verdict.get('status', 'missing'))}"
-    return f"## Gates\n\n{said}\n\n{table(headers, rows, right=(2, 4, 5))}"
+    seen = [f"- **{text(gate['name'])}**: {text(gate['detail'])}" for gate in records.verdict.get("gates", ()) if gate.get("detail")]
+    told = "\n\nWhat each gate saw:\n\n" + "\n".join(seen) if seen else ""
+    return f"## Gates\n\n{said}\n\n{table(headers, rows, right=(2, 4, 5))}{told}"
 
 
 def slices(records: CardRecords) -> str:
@@ -147,13 +148,13 @@ def data(records: CardRecords) -> str:
     shown = {
         "Rows": f"{number(rows.get('train'))} for training, {number(rows.get('holdout'))} in the holdout, "
         f"{number(rows.get('embargoed', 0))} in the embargo between them",
-        "As-of times": f"{text(as_of['first'])} to {text(as_of['last'])}" if as_of.get("first") else "undated",
+        "As-of times": f"{text(_moment(as_of['first']))} to {text(_moment(as_of['last']))}" if as_of.get("first") else "undated",
         "Target": text(found.get("target", "")),
         "Label horizon": text(found["horizon"]) if found.get("horizon") else "none",
         "Outcome": ", ".join(f"{_rate(rate)} in {side}" for side, rate in (found.get("base_rate") or {}).items()) or "—",
         "Entity": ", ".join(map(text, found.get("entity", ()))) or "the row itself",
         "Population": text(spec["population"]) if spec.get("population") else "every entity or row that the data holds",
-        "Left out": ", ".join(f"{number(n)} {text(reason)}" for reason, n in (found.get("dropped") or {}).items()) or "no rows",
+        "Left out": ", ".join(f"{text(reason)}: {number(n)}" for reason, n in (found.get("dropped") or {}).items()) or "no rows",
     }
     share = dict(records.evaluation.get("importance", ()))
     features = sorted(found.get("features", ()), key=lambda feature: -share.get(feature["name"], 0.0))
@@ -235,6 +236,11 @@ def _rounded(value: float | None) -> int | None:
 
 def _percent(share: float | None) -> str:
     return "—" if share is None else f"{share * 100:.1f} %"
+
+
+def _moment(moment: str) -> str:
+    """A time in UTC; the start of a day as the day alone."""
+    return moment.removesuffix("T00:00:00+00:00").replace("T", " ").replace("+00:00", " UTC")
 
 
 def _rate(rate: Any) -> str:

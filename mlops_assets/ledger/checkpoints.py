@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 KEPT = frozenset({"promoted", "rolled_back"})
 """Kinds of event after which a checkpoint is kept whatever the count."""
 
-KEY_VARIABLE = "MLOPS_CHECKPOINT_KEY"
-
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -57,15 +55,14 @@ class Found:
 class Checkpoints:
     """The folder of checkpoints of one ledger.
 
-    The key pair is made at first use, in the folder unless ``key`` (or MLOPS_CHECKPOINT_KEY) names a file; the public half is
+    The key pair is made at first use, in the folder unless ``key`` names a file; the public half is
     ``public.pem`` in the folder, and a copy kept elsewhere makes a swapped key show.
     """
 
     def __init__(self, folder: Path, every: int = 100, key: Path | None = None) -> None:
         self.folder = folder
         self.every = every
-        named = os.environ.get(KEY_VARIABLE)
-        self.key_file = key or (Path(named) if named else folder / "signing.key")
+        self.key_file = key or folder / "signing.key"
         self._key: Ed25519PrivateKey | None = None
         self._log: str | None = None
 

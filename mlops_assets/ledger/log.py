@@ -195,21 +195,21 @@ def open_ledger(
     create: bool = True,
     patience: float = PATIENCE,
     every: int = 100,
+    key: Path | None = None,
 ) -> Ledger:
     """Open the ledger at ``url`` (a SQLite path or SQLAlchemy URL), made with its guard rails where it is new.
 
     ``checkpoints`` is the folder of signed checkpoints: one at every ``every`` events and at each promotion or rollback, beside the newest
-    head. Without a folder none are written, and a cut tail or a full rewrite would not show. With ``create`` False, a database without a
-    ledger is an error.
+    head. Without a folder none are written, and a cut tail or a full rewrite would not show. ``key`` is the file of the signing key; by
+    default it lies in the folder. With ``create`` False, a database without a ledger is an error.
 
     Raises:
         LedgerError: when the database cannot be opened.
     """
     from mlops_assets.ledger.checkpoints import Checkpoints
 
-    ledger = Ledger(
-        url, environment=environment, checkpoints=Checkpoints(Path(checkpoints), every) if checkpoints else None, patience=patience
-    )
+    signed = Checkpoints(Path(checkpoints), every, key) if checkpoints else None
+    ledger = Ledger(url, environment=environment, checkpoints=signed, patience=patience)
     sqlite = ledger.engine.dialect.name == "sqlite"
     if sqlite and not create and not Path(url.removeprefix("sqlite:///")).is_file():
         raise LedgerError("there is no ledger.", where=ledger.where, do="Point ledger_url at it; the first recorded event makes one.")

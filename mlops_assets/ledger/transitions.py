@@ -82,11 +82,11 @@ _SUBJECT_STARTS: Mapping[str, tuple[str, ...]] = {
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram."""
+    """The table as a Mermaid state diagram, whose labels may hold neither colons nor semicolons."""
     lines = ["stateDiagram-v2"]
     for row in TRANSITIONS:
-        label = f"{row.event}: {row.when}" if row.when else row.event
-        lines.append(f"    {row.start or '[*]'} --> {row.end}: {label.replace(':', ',')}")
+        label = f"{row.event} ({row.when})" if row.when else row.event
+        lines.append(f"    {row.start or '[*]'} --> {row.end}: {label.replace(':', ',').replace(';', ',')}")
     return "\n".join([*lines, "    retired --> [*]", ""])
 
 

@@ -15,6 +15,7 @@ from mlops_assets.components.emit import Emitted, Stored, emit, partition_keys
 from mlops_assets.components.lifecycle import VERDICTS, digests_of, outdated
 from mlops_assets.components.pointers import point, pointed, require
 from mlops_assets.components.records import keep_version
+from mlops_assets.components.transitions import transition_metadata
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
@@ -55,12 +56,5 @@ def _register(context: dg.AssetExecutionContext, workspace: Workspace, name: str
     keep_version(workspace, name, version, key, trained, judged, card)
     body = {"version": version, "bundle": trained["bundle"], "verdict": judged["verdict"], "dagster_run_id": context.run.run_id}
     point(workspace, name, "candidate", key, body)
-    metadata = {
-        "version": version,
-        "bundle": trained["bundle"],
-        "verdict": verdict.id,
-        "model card": dg.MetadataValue.url(card),
-        "MLflow version": dg.MetadataValue.url(url),
-        "MLflow run": dg.MetadataValue.url(trained["mlflow_url"]),
-    }
-    return Stored(key, trained["bundle"], metadata)
+    event = next(iter(workspace.ledger.events(name, environment=environment, version=version, kinds=["registered"])))
+    return Stored(key, trained["bundle"], transition_metadata(workspace, name, event))
