@@ -14,10 +14,11 @@ from tests.components.project import KEY, Shop
 
 def tick(shop: Shop, name: str, at: datetime) -> Any:
     """What a schedule answers at a time: run requests or a skip."""
-    schedule = shop.definitions().resolve_schedule_def(name)
+    repository = shop.definitions().get_repository_def()
+    schedule = repository.get_schedule_def(name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(shop.folder / "dagster_home"))
-        with dg.build_schedule_context(instance=shop.instance, scheduled_execution_time=at) as context:
+        with dg.build_schedule_context(shop.instance, at, repository_def=repository) as context:
             return schedule.evaluate_tick(context)
 
 

@@ -139,7 +139,6 @@ def test_an_error_that_is_nobodys_mistake_is_tried_again(data: Shop, monkeypatch
         raise ConnectionError("the disk went away")
 
     monkeypatch.setattr(ingest, "read_source", broken)
-    monkeypatch.setattr("dagster._core.executor.in_process.time.sleep", lambda _: None, raising=False)
     result = data.run("orders", first="2026-01-05")
     assert not result.success
     assert "the disk went away" in failure_of(result)
