@@ -207,17 +207,19 @@ def _join(
     keys = _listed(on)
     connection.execute(
         f"""
-        create table label as
-            with seen as (
-                select {keys}, {_name(TARGET)} as target, {_name(KNOWN_AT)} as came from labels_in
-                where {_name(KNOWN_AT)} <= {at} and {_name(TARGET)} is not null
-            ), marked as (
-                select *, max(came) over (partition by {keys}) as last from seen
-            )
+        create view seen as
+            select {keys}, {_name(TARGET)} as target, {_name(KNOWN_AT)} as came from labels_in
+            where {_name(KNOWN_AT)} <= {at} and {_name(TARGET)} is not null;
+        create table ended as
             select {keys}, min(came) as first, max(came) as came, arg_max(target, came) as target, count(*) as times,
-                   min(target) = max(target) as same,
-                   min(target) filter (came = last) <> max(target) filter (came = last) as conflicting
-            from marked group by {keys};
+                   min(target) = max(target) as same
+            from seen group by {keys};
+        create table torn as
+            select {_listed(on, "s")} from seen s join ended e on {_equal("s", "e", on)} and s.came = e.came where not e.same
+            group by all having min(s.target) <> max(s.target);
+        create view label as
+            select e.*, t.torn is not null as conflicting
+            from ended e left join (select *, true as torn from torn) t on {_equal("e", "t", on)};
         create table joined as
             with known as (select * from past {"" if rows == distinct else f"qualify {only}"})
             select k.*, l.target as __target, l.came as __label_at, l.times as __times, l.same as __same, l.conflicting as __conflicting,
@@ -240,7 +242,7 @@ def _join(
         from joined
         """,
     )
-    unmatched = _one(connection, f"select count(*) from label anti join joined using ({keys})")[0]
+    unmatched = _one(connection, f"select count(*) from ended anti join joined using ({keys})")[0]
     return Coverage(
         predictions=found[0],
         waiting=found[1],
@@ -270,8 +272,9 @@ def _equal(left: str, right: str, on: Sequence[str]) -> str:
     return " and ".join(f"{left}.{_name(column)} = {right}.{_name(column)}" for column in on)
 
 
-def _listed(columns: Iterable[str]) -> str:
-    return ", ".join(_name(column) for column in columns)
+def _listed(columns: Iterable[str], table: str | None = None) -> str:
+    prefix = "" if table is None else f"{table}."
+    return ", ".join(prefix + _name(column) for column in columns)
 
 
 def _require(what: str, columns: Sequence[str], needed: Sequence[str]) -> None:

@@ -37,6 +37,7 @@ class Performance:
         gate: value at the gate; ``drop`` how far it is worse than that.
         metrics: every metric of the task with its interval.
         base_rate: share of positives, mean of the target, or None for multiclass tasks.
+        covered: whether labels cover as many predictions as the rule asks for.
     """
 
     status: Literal["pass", "fail", "inconclusive"]
@@ -52,6 +53,7 @@ class Performance:
     drop: float | None
     metrics: Mapping[str, Any]
     base_rate: float | None
+    covered: bool = False
     detail: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -133,6 +135,7 @@ def judge_performance(
         return replace(result, detail=f"no label for {coverage.matured} matured predictions")
     if coverage.share < rule.min_coverage:
         return replace(result, detail=f"labels for {coverage.share:.1%} of matured predictions, {rule.min_coverage:.0%} are needed")
+    result = replace(result, covered=True)
     if result.value is None or found.bounds is None:
         return replace(result, detail=f"{name} has no value or no interval on {found.n} rows")
     if gate is None:

@@ -1,8 +1,8 @@
 """A compact, JSON-serialisable picture of a column, exact for few distinct values and close to exact for many.
 
-Numbers are kept as at most :data:`POINTS` of them: every row of both tails, and between them order statistics at evenly spaced
-ranks, so that no share of rows below a value is off by more than ``1 / (2 * MIDDLE)``; mean and standard deviation are exact.
-Categories are kept with their counts, the rarest of many taken together. The same rows give the same sketch, whatever their order.
+Numbers are kept as at most :data:`POINTS` of them, all rows of both tails and evenly spaced ones between, each with the exact number
+of rows at it and of rows between it and the one before; those count as spread evenly. Mean and standard deviation are exact. Categories
+are kept with their counts, the rarest of many taken together. The same rows give the same sketch, whatever their order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Numbers:
 
     Attributes:
         values: ascending ``(k,)``, without missing and infinite ones.
-        counts: how many rows each stands for ``(k,)``; None: one each.
+        counts: how many rows have each ``(k,)``; None: ``values`` are all rows.
+        between: how many rows lie between each and the one before it ``(k,)``; None: none.
         n: rows.
         low, high, mean, sd: of all rows (population standard deviation); 0 where there are none.
         distinct: distinct values, where ``values`` holds them all; else a number above :data:`POINTS`.
@@ -53,6 +54,7 @@ class Numbers:
 
     values: Array
     counts: Array | None
+    between: Array | None
     n: int
     low: float
     high: float
@@ -65,11 +67,20 @@ class Numbers:
         """Share of rows up to each of ``at`` (k,), or below it."""
         import numpy as np
 
-        index = np.searchsorted(self.values, at, side="right" if inclusive else "left")
         if self.counts is None:
-            return index / self.n
-        cumulated: Array = np.concatenate([[0.0], np.cumsum(self.counts)])[index] / self.n
-        return cumulated
+            return np.searchsorted(self.values, at, side="right" if inclusive else "left") / self.n
+        between = np.zeros(len(self.values)) if self.between is None else self.between
+        up_to = np.cumsum(self.counts + between)
+        index = np.searchsorted(self.values, at, side="right")
+        before, after = np.maximum(index - 1, 0), np.minimum(index, len(self.values) - 1)
+        rows = np.where(index > 0, up_to[before], 0.0)
+        hit = (index > 0) & (self.values[before] == at)
+        if not inclusive:
+            rows = np.where(hit, rows - self.counts[before], rows)
+        gap = np.where((index > 0) & (index < len(self.values)) & ~hit, between[after], 0.0)
+        width = np.where(gap > 0, self.values[after] - self.values[before], 1.0)
+        share: Array = (rows + gap * (at - self.values[before]) / width) / self.n
+        return share
 
     @classmethod
     def of(cls, values: Array, *, integer: bool = False) -> Numbers:
@@ -81,9 +92,9 @@ class Numbers:
         known = np.sort(known if finite.all() else known[finite])
         n = len(known)
         if not n:
-            return cls(known, None, 0, 0.0, 0.0, 0.0, 0.0, 0, integer)
+            return cls(known, None, None, 0, 0.0, 0.0, 0.0, 0.0, 0, integer)
         distinct = 1 + int(np.count_nonzero(known[1:] != known[:-1]))
-        return cls(known, None, n, float(known[0]), float(known[-1]), float(known.mean()), float(known.std()), distinct, integer)
+        return cls(known, None, None, n, float(known[0]), float(known[-1]), float(known.mean()), float(known.std()), distinct, integer)
 
     def compact(self) -> Numbers:
         """At most :data:`POINTS` values that stand for all."""
@@ -92,14 +103,24 @@ class Numbers:
         if self.n == 0 or self.counts is not None:
             return self
         if self.distinct <= POINTS:
-            values, counts = np.unique(self.values, return_counts=True)
-            counts = counts.astype(float)
+            kept = np.unique(self.values)
         else:
-            inner = self.n - 2 * TAIL
-            middle = self.values[TAIL + ((np.arange(MIDDLE) + 0.5) * inner / MIDDLE).astype(int)]
-            values = np.concatenate([self.values[:TAIL], middle, self.values[-TAIL:]])
-            counts = np.concatenate([np.ones(TAIL), np.full(MIDDLE, inner / MIDDLE), np.ones(TAIL)])
-        return Numbers(values, counts, self.n, self.low, self.high, self.mean, self.sd, self.distinct, self.integer)
+            places = TAIL + ((np.arange(MIDDLE) + 0.5) * (self.n - 2 * TAIL) / MIDDLE).astype(int)
+            kept = np.unique(np.concatenate([self.values[:TAIL], self.values[places], self.values[-TAIL:]]))
+        left, right = (np.searchsorted(self.values, kept, side=side) for side in ("left", "right"))
+        between = (left - np.concatenate([[0], right[:-1]])).astype(float)
+        return Numbers(
+            kept,
+            (right - left).astype(float),
+            between if between.any() else None,
+            self.n,
+            self.low,
+            self.high,
+            self.mean,
+            self.sd,
+            self.distinct,
+            self.integer,
+        )
 
 
 @dataclass(frozen=True)
@@ -175,7 +196,8 @@ class ColumnSketch:
             found = self.numbers.compact()
             body["numbers"] = {
                 "values": found.values.tolist(),
-                "counts": None if found.distinct > POINTS or found.counts is None else [int(count) for count in found.counts],
+                "counts": [] if found.counts is None else found.counts.astype(int).tolist(),
+                "between": None if found.between is None else found.between.astype(int).tolist(),
                 "n": found.n,
                 "low": found.low,
                 "high": found.high,
@@ -260,9 +282,15 @@ def _text(value: Any) -> str:
 def _numbers(body: Mapping[str, Any]) -> Numbers:
     import numpy as np
 
-    values = np.asarray(body["values"], float)
-    counts = None if body["counts"] is None else np.asarray(body["counts"], float)
-    if counts is None and body["n"]:
-        inner = np.full(MIDDLE, (body["n"] - 2 * TAIL) / MIDDLE)
-        counts = np.concatenate([np.ones(TAIL), inner, np.ones(TAIL)])
-    return Numbers(values, counts, body["n"], body["low"], body["high"], body["mean"], body["sd"], body["distinct"], body["integer"])
+    return Numbers(
+        np.asarray(body["values"], float),
+        np.asarray(body["counts"], float) if body["n"] else None,
+        None if body["between"] is None else np.asarray(body["between"], float),
+        body["n"],
+        body["low"],
+        body["high"],
+        body["mean"],
+        body["sd"],
+        body["distinct"],
+        body["integer"],
+    )

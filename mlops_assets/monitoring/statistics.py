@@ -24,6 +24,7 @@ LEAST_SHARE = 0.0001
 """An empty bin counts as this share in the PSI."""
 LEAST_SD = 0.001
 """A smaller standard deviation counts as this one."""
+EVERY_VALUE = 20_000
 RESAMPLES = 9_999
 EXPECTED = 5.0
 """With fewer expected rows in a cell the chi-square distribution is not trusted, and the null is drawn instead."""
@@ -33,15 +34,20 @@ CELLS = 50
 def ks(reference: Numbers, current: Numbers) -> float:
     """Kolmogorov-Smirnov distance: the largest difference between the shares of rows up to a value.
 
-    It is reached at a value of the sample with fewer values, from one side or the other.
+    It is reached at a value of the sample with fewer values, from one side or the other; between the values of a sketch also at those of
+    the other sample, which are looked at where they are few.
     """
     import numpy as np
 
     few, many = (reference, current) if len(reference.values) <= len(current.values) else (current, reference)
-    at = few.values if few.counts is None else few.values[few.counts > 0]
-    up_to = np.abs(few.share_below(at) - many.share_below(at))
-    below = np.abs(few.share_below(at, inclusive=False) - many.share_below(at, inclusive=False))
-    return float(max(up_to.max(), below.max()))
+    places = [few.values]
+    if (reference.between is not None or current.between is not None) and len(many.values) <= EVERY_VALUE:
+        places.append(many.values)
+    return max(
+        float(np.abs(few.share_below(at, inclusive=inclusive) - many.share_below(at, inclusive=inclusive)).max())
+        for at in places
+        for inclusive in (True, False)
+    )
 
 
 def ks_probability(distance: float, n_reference: float, n_current: float) -> float:
@@ -81,6 +87,9 @@ def _area_of_few(few: Numbers, many: Numbers) -> float:
     import numpy as np
 
     assert few.counts is not None
+    mass = few.counts.copy()
+    if few.between is not None:
+        mass += few.between / 2 + np.append(few.between[1:], 0) / 2
     v, x = many.values - few.mean, few.values - few.mean
     sums = np.concatenate([[0.0], np.cumsum(v)])
 
@@ -89,7 +98,7 @@ def _area_of_few(few: Numbers, many: Numbers) -> float:
         below: Array = (m * t - sums[m]) / len(v)
         return below
 
-    share = (np.cumsum(few.counts) / few.n)[:-1]
+    share = (np.cumsum(mass) / few.n)[:-1]
     left, right = x[:-1], x[1:]
     crossing = np.clip(v[np.clip(np.ceil(share * len(v)).astype(int) - 1, 0, len(v) - 1)], left, right)
     at_left, at_crossing, at_right = under(left), under(crossing), under(right)
