@@ -124,9 +124,10 @@ def reproduce(
 
 
 def recorded_definition(body: Mapping[str, Any], now: Catalogue) -> tuple[Catalogue, list[str]]:
-    """The catalogue that a kept definition describes, and which of its functions' sources are not what they were.
+    """The catalogue that a kept definition describes, and what of it is not what it was: functions' sources, above all.
 
-    Functions are looked for where the project's present definitions ``now`` stand.
+    Functions are looked for where the project's present definitions ``now`` stand. A kept definition has its defaults filled in, which
+    are taken out again, since what was not declared follows the calendar.
     """
     from mlops_assets.functions import source_digest
     from mlops_assets.spec.catalogue import Catalogue
@@ -135,9 +136,16 @@ def recorded_definition(body: Mapping[str, Any], now: Catalogue) -> tuple[Catalo
     from mlops_assets.spec.model import Model
 
     kinds: dict[str, type[Dataset] | type[FeatureView] | type[Model]] = {"Dataset": Dataset, "FeatureView": FeatureView, "Model": Model}
-    then = Catalogue.of(*(kinds[part["kind"]].model_validate(part["declaration"]) for part in body.values()), project=now.project)
+    declared = []
+    for part in body.values():
+        kind = kinds[part["kind"]]
+        plain = kind.model_validate(part["declaration"]).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        declared.append(kind.model_validate(plain))
+    then = Catalogue.of(*declared, project=now.project)
     origins = {name: now.origins.get(name, origin) for name, origin in then.origins.items()}
-    changed = []
+    changed = [
+        f"definition of {one.name}" for one in declared if one.model_dump(mode="json", by_alias=True) != body[one.name]["declaration"]
+    ]
     for name, part in body.items():
         for reference, digest in part["functions"].items():
             try:
