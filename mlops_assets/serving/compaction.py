@@ -164,7 +164,20 @@ def _read(path: Path, into: _Segments, calendar: Calendar) -> None:
             except (ValueError, IndexError, TypeError):
                 into.torn += 1
                 continue
-            into.rows.setdefault((f"{model}/{name}", key), []).append(record)
+            into.rows.setdefault((f"{model}/{name}", key), []).extend(_records(record))
+
+
+def _records(record: list[Any]) -> Iterator[list[Any]]:
+    """One record a row of a line."""
+    if record[0] != "predictions":
+        yield record
+        return
+    _, ids, moment, model, version, variant, principal, keys, rows, predictions, latency, as_of = record
+    common = ["prediction", None, moment, model, version, variant, principal]
+    for index, identifier in enumerate(ids):
+        one = [*common, keys[index], rows[index], predictions[index], latency, as_of[index] if as_of is not None else None]
+        one[1] = identifier
+        yield one
 
 
 def _merge(

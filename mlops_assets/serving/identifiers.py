@@ -10,18 +10,23 @@ from collections.abc import Callable
 _FORM = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 
 
-def id_maker() -> Callable[[], str]:
-    """A function that gives a new id at each call: 48 bits of Unix milliseconds, 74 random bits.
+def id_maker() -> Callable[[int], list[str]]:
+    """A function that gives so many new ids at each call: 48 bits of Unix milliseconds, 74 random bits.
 
     The random bits come from a generator of its own that the operating system seeds. Ids are unique, not secret.
     """
     bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits
     clock = time.time
 
-    def make() -> str:
-        noise = bits(74)
-        text = f"{(int(clock() * 1000) << 80) | (7 << 76) | ((noise >> 62) << 64) | (2 << 62) | (noise & 0x3FFFFFFFFFFFFFFF):032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    def make(count: int) -> list[str]:
+        moment = f"{int(clock() * 1000):012x}"
+        head = f"{moment[:8]}-{moment[8:]}-7"
+        made = []
+        for _ in range(count):
+            noise = bits(74)
+            text = f"{0x8000 | (noise & 0x3FFF):04x}-{(noise >> 14) & 0xFFFFFFFFFFFF:012x}"
+            made.append(f"{head}{noise >> 62:03x}-{text}")
+        return made
 
     return make
 

@@ -1,4 +1,4 @@
-"""The journal: one line a prediction, error or outcome, appended by each worker to segment files of its own.
+"""The journal: one line a request, error or outcome, appended by each worker to segment files of its own.
 
 The request path only adds bytes to a list. A thread writes what has gathered with one ``write`` every ``flush`` seconds and calls ``fsync``
 every ``sync`` seconds. So a killed worker loses what it answered in the last ``flush`` seconds, and a power cut what was answered in the
@@ -8,12 +8,13 @@ last ``sync`` seconds; what a client was not answered may stand in it. When the 
 A segment is locked as long as its writer lives; then :mod:`mlops_assets.serving.compaction` may take it. Lines are JSON arrays that begin
 with their kind:
 
-=============  ===================================================================================================================
-``version``    model, version, task, features as (name, type), entity, classes: stands before the first line about the version
-``prediction`` id, time, model, version, variant, principal, routing key, row, prediction, latency, features' as-of times
-``error``      id, time, model, version, variant, code
-``outcome``    id of the prediction, time, model, outcome, principal, when it was known
-=============  ===================================================================================================================
+===============  =================================================================================================================
+``version``      model, version, task, features as (name, type), entity, classes: stands before the first line about the version
+``predictions``  ids, time, model, version, variant, principal, routing keys, rows, predictions, latency, as-of times of looked-up
+                 features: what one version answered to one request, each list with one entry a row
+``error``        id, time, model, version, variant, code
+``outcome``      id of the prediction, time, model, outcome, principal, when it was known
+===============  =================================================================================================================
 
 Times are microseconds since 1970 (UTC), latencies microseconds.
 """
@@ -25,7 +26,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +36,20 @@ SUFFIX = ".jsonl"
 
 
 class PredictionLine(msgspec.Struct, array_like=True, gc=False):
-    """One answered (or shadow) prediction."""
+    """What one version answered (or a shadow would have) to one request; lists have one entry a row."""
 
     kind: str
-    id: str
+    ids: Sequence[str]
     time: int
     model: str
     version: int
     variant: str
     principal: str
-    key: str | None
-    row: Any
-    prediction: Any
+    keys: Sequence[str | None]
+    rows: Sequence[Any]
+    predictions: Sequence[Any]
     latency: int
-    as_of: Mapping[str, int] | None = None
+    as_of: Sequence[Mapping[str, int]] | None = None
 
 
 class Journal:
@@ -112,10 +113,10 @@ class Journal:
         if (model, version) not in self._descriptions:
             self._descriptions[model, version] = self.encode(["version", model, version, *description])
 
-    def add(self, line: bytes) -> None:
-        """Take one line without its end; drop it if too much waits."""
+    def add(self, line: bytes, records: int = 1) -> None:
+        """Take one line without its end, which stands for so many records; drop it if too much waits."""
         if self._size + len(line) > self._limit:
-            self.dropped += 1
+            self.dropped += records
             return
         if not self._lines:
             self._oldest = time.monotonic()

@@ -18,7 +18,7 @@ import msgspec
 import mlops_assets
 from mlops_assets.modeling.signature import InputProblem
 from mlops_assets.serving.errors import RequestError, invalid_rows
-from mlops_assets.serving.rows import read_json
+from mlops_assets.serving.rows import read_document
 
 if TYPE_CHECKING:
     from mlops_assets.modeling.bundle import Bundle
@@ -54,9 +54,13 @@ _BINARY = {
 
 @dataclass(frozen=True)
 class Inference:
-    """A request: its rows, the outputs that it wants (all, if none is named), and its own id."""
+    """A request: its rows, the outputs that it wants (all, if none is named), and its own id.
+
+    ``plain`` says that no number of the rows is NaN or infinite.
+    """
 
     rows: list[dict[str, Any]]
+    plain: bool
     outputs: tuple[str, ...]
     id: str | None
 
@@ -72,7 +76,8 @@ def read_inference(body: bytes, header_length: bytes | None) -> Inference:
         if not header_length.isdigit() or int(header_length) > len(body):
             raise RequestError(400, "malformed", "Inference-Header-Content-Length is not the length of a header in this body.")
         binary, body = body[int(header_length) :], body[: int(header_length)]
-    document = read_json(body)
+    whole = not binary
+    document, plain = read_document(body)
     if not isinstance(document, Mapping) or not isinstance(document.get("inputs"), list) or not document["inputs"]:
         raise _structure("The body needs an object with inputs, a list of tensors.")
     request_id = document.get("id")
@@ -95,7 +100,7 @@ def read_inference(body: bytes, header_length: bytes | None) -> Inference:
     if len({len(values) for values in columns.values()}) != 1:
         raise _structure("The inputs need the same number of rows.")
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    return Inference(rows, _outputs(document.get("outputs")), request_id)
+    return Inference(rows, plain and whole, _outputs(document.get("outputs")), request_id)
 
 
 def answer(model: str, scored: Scored, inference: Inference) -> bytes:

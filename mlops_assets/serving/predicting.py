@@ -70,7 +70,7 @@ class Predictor:
         self.thread: ScoringThread | None = None
         self._journal = journal
         self._timeout = timeout
-        self._new_id = id_maker()
+        self._new_ids = id_maker()
 
     async def score(
         self, deployed: Deployed, rows: Rows, principal: str, started: float, *, routing: str | None = None, pinned: Variant | None = None
@@ -90,8 +90,7 @@ class Predictor:
             NotTyped: when typed rows must be read as plain data.
         """
         values = rows.values
-        new_id = self._new_id
-        ids = [new_id() for _ in values]
+        ids = self._new_ids(len(values))
         variant = pinned or deployed.champion
         if deployed.challenger is None or pinned is not None:
             if len(values) == 1 and rows.typed and (single := variant.served.scorer.single) is not None:
@@ -200,35 +199,31 @@ class Predictor:
             return
         served = variant.served
         key_of = served.scorer.reader.key_of if rows.typed else served.scorer.reader.mapping_key
-        now, latency = time.time_ns() // 1000, int(seconds * 1e6)
-        encode, add = journal.encode, journal.add
-        for place, prediction in enumerate(predictions):
-            index = place if indices is None else indices[place]
-            row = rows.values[index]
-            add(
-                encode(
-                    PredictionLine(
-                        "prediction",
-                        ids[index],
-                        now,
-                        served.model,
-                        served.number,
-                        variant.name,
-                        principal,
-                        key_of(row),
-                        row,
-                        prediction,
-                        latency,
-                        rows.as_of[index] if rows.as_of is not None else None,
-                    )
-                )
-            )
+        chosen, made, as_of = rows.values, ids, rows.as_of
+        if indices is not None:
+            chosen, made = [chosen[index] for index in indices], [made[index] for index in indices]
+            as_of = [as_of[index] for index in indices] if as_of is not None else None
+        line = PredictionLine(
+            "predictions",
+            made,
+            time.time_ns() // 1000,
+            served.model,
+            served.number,
+            variant.name,
+            principal,
+            [key_of(row) for row in chosen],
+            chosen,
+            predictions,
+            int(seconds * 1e6),
+            as_of,
+        )
+        journal.add(journal.encode(line), len(predictions))
 
     def _failed(self, variant: Variant, code: str) -> None:
         variant.stats.errors += 1
         if self._journal is not None:
             served = variant.served
-            line = ["error", self._new_id(), time.time_ns() // 1000, served.model, served.number, variant.name, code]
+            line = ["error", self._new_ids(1)[0], time.time_ns() // 1000, served.model, served.number, variant.name, code]
             self._journal.add(self._journal.encode(line))
 
     def _shadow(self, deployed: Deployed, shadow: Variant, rows: Rows, ids: list[str], principal: str) -> Callable[[], None]:

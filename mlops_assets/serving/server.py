@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from mlops_assets.serving.access import Gate, Route, Router
 from mlops_assets.serving.batching import ScoringThread
 from mlops_assets.serving.errors import RequestError, invalid_rows
 from mlops_assets.serving.predicting import NotTyped, Predictor, Rows, Scored
-from mlops_assets.serving.rows import read_json
+from mlops_assets.serving.rows import read_document
 
 if TYPE_CHECKING:
     from mlops_assets.governance.principals import Actor
@@ -117,6 +116,8 @@ class Server:
         self.stale_rows: dict[str, int] = {}
         self.predictor = Predictor(journal, self.limits.timeout)
         self._router = Router()
+        self._reading: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
         self._on_stop = on_stop
         self._handlers: dict[str, Callable[[Call], Awaitable[Reply]]] = {
             "predict": self._predict,
@@ -186,8 +187,10 @@ class Server:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.predictor.thread = ScoringThread(asyncio.get_running_loop(), self.limits.waiting)
+                watching = asyncio.create_task(self._watch_bodies())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                watching.cancel()
                 if self.predictor.thread is not None:
                     self.predictor.thread.stop()
                 self._on_stop()
@@ -216,12 +219,12 @@ class Server:
         """Rows of a body that does not hold typed rows alone, with the features of those that name an entity."""
         entities = self.entities.get(deployed.model)
         if entities is None:
-            return Rows(forms.own_rows(read_json(body)), False), None
+            return Rows(forms.own_rows(read_document(body)[0]), False), None
         try:
             values: list[Any] = entities.decode(body)
             asking = list(range(len(values)))
         except ValueError:
-            values = forms.own_rows(read_json(body))
+            values = forms.own_rows(read_document(body)[0])
             asking = [index for index, row in enumerate(values) if entities.asks(row)]
         if not asking or len(values) > self.limits.rows:
             return Rows(values, False), None
@@ -238,16 +241,17 @@ class Server:
         if freshness.stale:
             self.stale_rows[deployed.model] = self.stale_rows.get(deployed.model, 0) + len(asking)
         if deployed.uniform and len(asking) == len(values):
-            struct = deployed.champion.served.scorer.reader.struct
-            with contextlib.suppress(msgspec.ValidationError):
-                return Rows([msgspec.convert(row, struct) for row in values], True, as_of), freshness
+            typed = deployed.champion.served.scorer.reader.typed(values)
+            if typed is not None:
+                return Rows(typed, True, as_of), freshness
         return Rows(values, False, as_of), freshness
 
     async def _invocations(self, call: Call) -> Reply:
         deployed = self._deployed(call.parts.get("model") or self._default_model(call))
         body = await self._body(call)
         names = deployed.champion.served.scorer.reader.names
-        scored = await self._score(call, deployed, Rows(forms.mlflow_rows(read_json(body), names), False))
+        document, plain = read_document(body)
+        scored = await self._score(call, deployed, _rows(deployed, forms.mlflow_rows(document, names), plain))
         return Reply(forms.mlflow_answer(scored), after=scored.after)
 
     async def _score(self, call: Call, deployed: Deployed, rows: Rows, pinned: Variant | None = None) -> Scored:
@@ -307,24 +311,44 @@ class Server:
                 raise _too_large(limit)
             if key == b"content-type" and value != b"application/json" and value.partition(b";")[0].strip().lower() not in _READABLE:
                 raise RequestError(415, "unsupported_media_type", "The body must be application/json.")
+        # A timer for each body would cost a tenth of a request; one task looks after all of them.
+        task = asyncio.current_task()
+        assert task is not None
+        self._reading[task] = call.started
         try:
-            async with asyncio.timeout(self.limits.timeout):
-                message = await call.receive()
-                body: bytes = message.get("body", b"")
-                if message.get("more_body"):
-                    chunks, size = [body], len(body)
-                    while message.get("more_body"):
-                        message = await call.receive()
-                        chunks.append(message.get("body", b""))
-                        size += len(chunks[-1])
-                        if size > limit:
-                            raise _too_large(limit)
-                    body = b"".join(chunks)
-        except TimeoutError:
-            raise RequestError(408, "timeout", "The body did not arrive in time.", headers=[(b"connection", b"close")]) from None
+            message = await call.receive()
+            body: bytes = message.get("body", b"")
+            if message.get("more_body"):
+                chunks, size = [body], len(body)
+                while message.get("more_body"):
+                    message = await call.receive()
+                    chunks.append(message.get("body", b""))
+                    size += len(chunks[-1])
+                    if size > limit:
+                        raise _too_large(limit)
+                body = b"".join(chunks)
+        except asyncio.CancelledError:
+            if task in self._late:
+                task.uncancel()
+                raise RequestError(408, "timeout", "The body did not arrive in time.", headers=[(b"connection", b"close")]) from None
+            raise
+        finally:
+            del self._reading[task]
+            self._late.discard(task)
         if message["type"] == "http.disconnect":
             raise RequestError(400, "disconnected", "The body did not arrive.")
         return body
+
+    async def _watch_bodies(self) -> None:
+        """Give bodies up that do not arrive."""
+        pause = min(1.0, self.limits.timeout / 4)
+        while True:
+            await asyncio.sleep(pause)
+            now = time.perf_counter()
+            for task in [task for task, started in self._reading.items() if now - started > self.limits.timeout]:
+                if task not in self._late:
+                    self._late.add(task)
+                    task.cancel()
 
     async def _ping(self, call: Call) -> Reply:
         return Reply(b'{"status":"ok"}')
@@ -362,7 +386,7 @@ class Server:
     async def _feedback(self, call: Call) -> Reply:
         deployed = self._deployed(call.parts["model"])
         bundle = deployed.champion.served.scorer.bundle
-        outcomes = feedback.read_outcomes(read_json(await self._body(call)), bundle.task, bundle.classes, self.limits.rows)
+        outcomes = feedback.read_outcomes(read_document(await self._body(call))[0], bundle.task, bundle.classes, self.limits.rows)
         if self.journal is None:
             raise RequestError(503, "no_journal", "This server keeps no journal, so outcomes go nowhere.")
         feedback.record(self.journal, deployed.model, outcomes, call.principal)
@@ -404,7 +428,7 @@ class Server:
         pinned = self._pinned(deployed, call.parts)
         body = await self._body(call)
         inference = open_inference.read_inference(body, call.header(open_inference.HEADER_LENGTH))
-        scored = await self._score(call, deployed, Rows(inference.rows, False), pinned)
+        scored = await self._score(call, deployed, _rows(deployed, inference.rows, inference.plain), pinned)
         return Reply(open_inference.answer(deployed.model, scored, inference), after=scored.after)
 
     def _pinned(self, deployed: Deployed, parts: Mapping[str, str]) -> Variant | None:
@@ -444,6 +468,12 @@ class Server:
             return 0.0
         challenger = deployed.share if deployed.challenger is not None else 0.0
         return challenger if variant.name == "challenger" else 1 - challenger
+
+
+def _rows(deployed: Deployed, values: list[Any], plain: bool) -> Rows:
+    """Rows of another protocol, typed where they are right and all live versions take the same."""
+    typed = deployed.champion.served.scorer.reader.typed(values) if plain and deployed.uniform else None
+    return Rows(values, False) if typed is None else Rows(typed, True)
 
 
 def _too_large(limit: int) -> RequestError:

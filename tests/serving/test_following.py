@@ -252,7 +252,9 @@ def test_a_shadow_is_scored_and_journaled_and_never_answers(project: Project) ->
     assert {answer["version"] for answer in answers} == {1}
     assert server.stop() == 0
     lines = [json.loads(line) for path in project.settings.journal.glob("*.jsonl") for line in path.read_text().splitlines()]
-    shadows = {line[1]: line[9] for line in lines if line[0] == "prediction" and line[5] == "shadow"}
+    shadows = {
+        made: n for line in lines if line[0] == "predictions" and line[5] == "shadow" for made, n in zip(line[1], line[9], strict=True)
+    }
     assert [shadows[answer["prediction_ids"][0]] for answer in answers] == expected[1]
     assert len(shadows) == 40
 

@@ -23,7 +23,7 @@ FEATURES = [["age", "int64"], ["income", "float64"], ["job", "category"], ["seen
 ROW = {"person": 7, "age": 40, "income": None, "job": "baker", "seen": "2026-01-31T12:00:00Z", "born": "1986-01-31", "member": True}
 MORNING = int(datetime(2026, 1, 31, 8, tzinfo=UTC).timestamp() * 1e6)
 DAY = 86_400_000_000
-new_id = id_maker()
+new_ids = id_maker()
 
 
 @pytest.fixture
@@ -32,10 +32,11 @@ def store(tmp_path: Path) -> Store:
 
 
 def line(journal: Journal, identifier: str | None = None, at: int = MORNING, variant: str = "champion", **more: Any) -> str:
-    made = identifier or new_id()
+    made = identifier or new_ids(1)[0]
     fields: dict[str, Any] = {"version": 1, "row": ROW, "prediction": 0.5, "as_of": None, **more}
     row, prediction = fields["row"], fields["prediction"]
-    record = PredictionLine("prediction", made, at, "m", fields["version"], variant, "app", "7", row, prediction, 90, fields["as_of"])
+    as_of = [fields["as_of"]] if fields["as_of"] else None
+    record = PredictionLine("predictions", [made], at, "m", fields["version"], variant, "app", ["7"], [row], [prediction], 90, as_of)
     journal.add(journal.encode(record))
     return made
 
@@ -56,7 +57,7 @@ def test_lines_become_rows_with_the_features_as_they_were_used(tmp_path: Path, s
     late = line(journal, at=MORNING + 5, as_of={"a": MORNING - DAY, "b": MORNING - 2 * DAY}, row={**ROW, "person": 8})
     tomorrow = line(journal, at=MORNING + DAY)
     line(journal, first, at=MORNING + 9, variant="shadow", prediction=0.9)
-    journal.add(journal.encode(["error", new_id(), MORNING, "m", 1, "champion", "timeout"]))
+    journal.add(journal.encode(["error", new_ids(1)[0], MORNING, "m", 1, "champion", "timeout"]))
     journal.add(journal.encode(["outcome", first, MORNING + DAY, "m", True, "app", MORNING + 60]))
     journal.stop()
     done = compact(tmp_path / "journal", store)
@@ -155,7 +156,7 @@ def test_a_line_that_was_cut_by_a_kill_is_counted_and_the_rest_is_read(tmp_path:
     journal.stop()
     (segment,) = segments(tmp_path / "journal")
     with segment.open("ab") as stream:
-        stream.write(b'["prediction","01a1')
+        stream.write(b'["predictions",["01a1')
     done = compact(tmp_path / "journal", store)
     assert done.torn == 1
     assert done.partitions[0].rows == 1
@@ -214,7 +215,7 @@ def test_a_full_disk_is_counted_stops_nothing_and_recovers(tmp_path: Path, monke
     journal.stop()
     (segment,) = segments(tmp_path / "journal")
     lines = [json.loads(text) for text in segment.read_text().splitlines()]
-    kept = [one[1] for one in lines if one[0] == "prediction"]
+    kept = [made for one in lines if one[0] == "predictions" for made in one[1]]
     assert kept == [before, *made[: 500 - journal.dropped], after], "whole lines, in order, but for those that were counted"
     assert journal.waiting == 0
 
@@ -254,7 +255,7 @@ def test_a_server_whose_disk_is_full_from_the_start_still_answers(tmp_path: Path
 def test_ids_are_uuid_7_sort_by_time_and_do_not_repeat() -> None:
     import uuid
 
-    made = [new_id() for _ in range(20_000)]
+    made = [one for _ in range(20) for one in new_ids(1000)]
     assert len(set(made)) == 20_000
     assert all(is_id(one) for one in made)
     parsed = uuid.UUID(made[0])
