@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlops_assets.cli.acting import answering
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def check(
     folder = find_project(project)
     catalogue, problems = check_project(folder)
     if gates is not None and not errors(problems):
-        _check_gates(catalogue, gates, json)
+        with answering(json):
+            _check_gates(catalogue, gates, json)
         return
     if json:
         print_json(
@@ -108,7 +110,7 @@ def _check_gates(catalogue: Catalogue, name: str, json: bool) -> None:
     if model is None:
         guess = nearest(name, catalogue.models)
         do = f"Did you mean {guess!r}?" if guess else None
-        raise MlopsError(f"There is no model {name!r}.", valid=sorted(catalogue.models), do=do)
+        raise MlopsError(f"there is no model {name!r}.", valid=sorted(catalogue.models), do=do)
     proofs: list[dict[str, Any]] = []
     for proof in prove(model, catalogue.folder(name)):
         shown = {"gate": proof.gate, "applies": proof.applies, "red": proof.red, "green": proof.green}

@@ -46,10 +46,13 @@ def end_killed(instance: dg.DagsterInstance, folder: Path) -> list[str]:
             continue
         instance.report_run_failed(run, "The process that carried this run out was killed.")
         ended.append(run.run_id)
+    for file in folder.glob("*.lock"):
+        _is_gone(file)
     return ended
 
 
 def _is_gone(file: Path) -> bool:
+    """Whether nobody holds the lock ``file``; a free one is removed."""
     if not file.exists():
         return file.name.startswith(f"{socket.gethostname()}-")
     lock = FileLock(file)

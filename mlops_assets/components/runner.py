@@ -180,14 +180,14 @@ def _failure(result: dg.ExecuteInProcessResult) -> str | None:
         while error is not None and error.cause is not None:
             error = error.cause
         if error is not None:
-            return _blocked(error.message) or error.message.strip()
+            return _blocked(result) or error.message.strip()
     return None if result.success else "the run failed before any step began"
 
 
-def _blocked(message: str) -> str | None:
-    """What Dagster says when checks block a run, in few words."""
-    _, found, checks = message.partition("failed with ERROR severity:")
-    return "; ".join(f"blocked by {line.strip()}" for line in checks.strip().splitlines()).replace(",", ", ") if found else None
+def _blocked(result: dg.ExecuteInProcessResult) -> str | None:
+    """The blocking checks that are red, each with what it found; None where none is."""
+    red = [check for check in result.get_asset_check_evaluations() if check.blocking and not check.passed]
+    return "; ".join(f"its check {check.check_name} is red{f': {check.description}' if check.description else ''}" for check in red) or None
 
 
 def ranges(calendar: Calendar, keys: Sequence[str]) -> list[tuple[str, str, int, int]]:

@@ -145,9 +145,12 @@ def _stored(model: Model, key: str | None, rows: TrainingRows, store: Store, sam
     where = model.name if key is None else f"{model.name}@{key}"
     for side, count in counts.items():
         if not count:
-            left_out = ", ".join(f"{n} {reason}" for reason, n in sorted(dropped.items())) or "none"
+            left_out = ", ".join(f"{n:,} {reason}" for reason, n in sorted(dropped.items()))
+            why = f"; left out: {left_out}" if left_out else ""
             raise TrainingSetError(
-                f"the {side} side of the split has no rows; left out: {left_out}.", where=where, do="Look at the window, holdout and label."
+                f"the {side} side of the split has no rows{why}.",
+                where=where,
+                do="Look at the data, the window, the holdout and the label.",
             )
     weights = _weights(model, table)
     if weights is not None:

@@ -135,8 +135,16 @@ def time_words(windows: Windows) -> Iterator[str]:
     step = f", one every {_count(windows.every, unit)}" if windows.every > 1 else ""
     held = f"{windows.holdout_share:.0%}" if windows.holdout is None else _count(windows.holdout, unit)
     yield f"learns from {what} {first} … {_offset(newest)}{step}; labels are final at the end of d"
-    yield f"the newest {held} are the holdout, and {_count(windows.horizon, unit)} before it are used by neither side"
-    yield f"at least {_count(windows.minimum, unit)} of history are needed to train at all"
+    verb = "is" if windows.holdout == 1 or windows.holdout is None else "are"
+    yield f"the newest {held.removeprefix('1 ')} {verb} the holdout{_embargo(windows, unit)}"
+    yield f"at least {_count(windows.minimum, unit)} of history must be there to train at all"
+
+
+def _embargo(windows: Windows, unit: str) -> str:
+    if not windows.horizon:
+        return ""
+    verb = "is" if windows.horizon == 1 else "are"
+    return f", and {_count(windows.horizon, unit)} before it {verb} used by neither side"
 
 
 def _count(periods: int, unit: str) -> str:

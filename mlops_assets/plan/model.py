@@ -160,7 +160,7 @@ class Plan:
             if asset.key == key:
                 return asset
         guess = nearest(key, [asset.key for asset in self.assets])
-        raise MlopsError(f"There is no asset {key!r}.", do=f"Did you mean {guess!r}?" if guess else None)
+        raise MlopsError(f"there is no asset {key!r}.", do=f"Did you mean {guess!r}?" if guess else None)
 
     def declared_by(self, name: str) -> tuple[PlannedAsset, ...]:
         """Assets of one data set, feature view or model."""

@@ -38,6 +38,7 @@ def test_runs_of_a_killed_process_end_as_failed_and_others_stay(tmp_path: Path) 
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
         assert end_killed(instance, folder) == [theirs]
+        assert [file.stem for file in folder.iterdir()] == [mine.name]
         assert end_killed(instance, folder) == []
         statuses = {run_id: instance.get_run_by_id(run_id).status for run_id in (theirs, ours, someone)}
         assert statuses == {

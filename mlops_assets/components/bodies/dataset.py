@@ -72,7 +72,7 @@ def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) ->
         "volume",
         not small,
         {"rows": rows, "required": dataset.min_rows, "partitions_below": len(small), "first_below": str(small[0].key) if small else ""},
-        description=f"{len(small)} of {len(done)} partitions have fewer than {dataset.min_rows} rows" if small else None,
+        description=_too_few(dataset, small, len(done)) if small else None,
     )
     if dataset.primary_key:
         yield _primary_key(dataset, [violation for item in done for violation in item.violations], stored=True)
@@ -81,6 +81,13 @@ def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) ->
         age = datetime.now(UTC) - newest
         limit = dataset.max_age.timedelta
         yield Check("freshness", age <= limit, {"newest_rows_until": newest.isoformat(), "at_most_hours": limit.total_seconds() / 3600})
+
+
+def _too_few(dataset: Dataset, small: Sequence[Ingested], of: int) -> str:
+    wanted = f"at least {dataset.min_rows:,} {'is' if dataset.min_rows == 1 else 'are'} wanted; min_rows says how many"
+    if dataset.calendar is None:
+        return f"{small[0].rows:,} rows are there, {wanted}."
+    return f"{len(small):,} of {of:,} partitions have too few rows, the first is {small[0].key} with {small[0].rows:,}; {wanted}."
 
 
 def _primary_key(dataset: Dataset, violations: Iterable[Violation], *, stored: bool) -> Check:

@@ -109,7 +109,8 @@ def _classes(context: GateContext) -> list[tuple[Status, str]]:
         found.append(("fail", f"every row of the holdout has the class {only!r}"))
     elif holdout.task == "binary_classification" and counts.min() < MIN_PER_CLASS:
         rare = holdout.classes[int(np.argmin(counts))]
-        found.append(("inconclusive", f"only {counts.min()} rows of the holdout have the class {rare!r}; {MIN_PER_CLASS} are needed"))
+        have = "1 row of the holdout has" if counts.min() == 1 else f"{counts.min()} rows of the holdout have"
+        found.append(("inconclusive", f"only {have} the class {rare!r}; {MIN_PER_CLASS} are needed"))
     return found
 
 
