@@ -103,7 +103,9 @@ def _gate_row(gate: dict[str, Any], columns: tuple[str, ...] = (*GATE_COLUMNS, "
 
 def _checks(verdict: Verdict) -> Iterator[Check]:
     for gate in verdict.to_json()["gates"]:
-        shown = {column: value for column, value in _gate_row(gate).items() if value is not None and column != "interval"}
+        shown = {column: value for column, value in _gate_row(gate).items() if value is not None and column not in ("name", "interval")}
+        if verdict.as_of is not None:
+            shown["as_of"] = verdict.as_of
         if gate.get("interval"):
             shown["interval"] = " … ".join(f"{v:.6g}" for v in gate["interval"])
         yield Check(gate["name"], gate["status"] in PASSING, shown, description=f"{gate['status']}: {gate['detail'] or gate['required']}")
