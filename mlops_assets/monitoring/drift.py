@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.monitoring.columns import SCORE, TARGET
+from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.reference import Reference, independent_rows, scores_of, sketch_score
 from mlops_assets.monitoring.sketch import ColumnSketch, sketch_column
 
@@ -162,7 +163,7 @@ def measure_drift(
         seed: of random divisions, where the null is drawn.
 
     Raises:
-        MonitoringError: never for odd data, which is a finding; only for a reference of another form.
+        MonitoringError: when the score has another number of classes. Odd data is a finding, not an error.
     """
     n, effective = window.num_rows, independent_rows(window, reference.entity if entity is None else entity)
     worth = effective / n if n else 1.0
@@ -174,6 +175,11 @@ def measure_drift(
     score: list[ColumnDrift] = []
     if SCORE in window.column_names:
         current = sketch_score(scores_of(window, len(reference.score)), reference.classes if len(reference.score) > 1 else (), exact=True)
+        if len(current) != len(reference.score):
+            raise MonitoringError(
+                f"the window's score has {len(current)} numbers a row, the reference {len(reference.score)}.",
+                do="Compare a version's predictions with its own reference.",
+            )
         for place, (old, new) in enumerate(zip(reference.score, current, strict=True)):
             score.append(_compare(old, new, rule, len(reference.score), worth, 1.0, seed + 1000 + place))
     label = None
@@ -209,8 +215,6 @@ def worst(statuses: Any) -> Status:
 
 
 def _read(window: pa.Table, old: ColumnSketch) -> ColumnSketch | Condition:
-    from mlops_assets.monitoring.errors import MonitoringError
-
     if old.name not in window.column_names:
         return "vanished"
     try:

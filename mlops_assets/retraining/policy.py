@@ -8,7 +8,6 @@ days asks once.
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 import json
 import math
@@ -151,15 +150,6 @@ def worsening(champion: Champion, found: Measured) -> tuple[float, float | None]
     return worse, worse - math.hypot(found.half, champion.gate.half)
 
 
-def after(moment: datetime, duration: Duration, times: int = 1) -> datetime:
-    """``moment`` plus ``times`` durations; months are calendar months, cut at their last day."""
-    if duration.unit != "month":
-        return moment + times * duration.timedelta
-    months = moment.year * 12 + moment.month - 1 + times * duration.count
-    year, month = divmod(months, 12)
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
-
-
 def _triggers(
     policy: Retrain, history: History, champion: Champion, windows: Sequence[Window], now: datetime
 ) -> tuple[tuple[Reason, ...], Truth]:
@@ -239,7 +229,7 @@ def _age(limit: Duration, history: History, champion: Champion) -> Reason:
     if until is None or trained is None:
         return Reason("age", "unknown", "age: it is not known how far data or training reach")
     days = (until - trained) / timedelta(days=1)
-    found: Truth = "hit" if until >= after(trained, limit) else "miss"
+    found: Truth = "hit" if until >= limit.after(trained) else "miss"
     numbers: Numbers = {"age_days": round(days, 3), "age_limit": str(limit)}
     return Reason("age", found, f"age: learned up to {days:.1f} days before the newest data (limit {limit})", numbers)
 
@@ -284,11 +274,11 @@ def _held(policy: Retrain, history: History, champion: Champion, window: str | N
     if not history.requests:
         return None
     newest = max(request.at for request in history.requests)
-    ready = after(newest, policy.cooldown)
+    ready = policy.cooldown.after(newest)
     if now < ready:
         text = f"cooldown of {policy.cooldown} until {_at(ready)}"
         return Reason("cooldown", "held", text, {"cooldown_until": _at(ready)})
-    since = after(now, policy.budget.per, -1)
+    since = policy.budget.per.after(now, -1)
     spent = sum(request.at > since for request in history.requests)
     if spent >= policy.budget.count:
         text = f"budget of {policy.budget.count} per {policy.budget.per} is spent"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import GetCoreSchemaHandler
@@ -63,6 +64,13 @@ class Duration:
     def timedelta(self) -> timedelta:
         """The same length as a :class:`datetime.timedelta`; months raise ``ValueError``."""
         return timedelta(seconds=self.seconds)
+
+    def after(self, moment: datetime, times: int = 1) -> datetime:
+        """``moment`` plus ``times`` of this; a month later is the same day, or the month's last one where it has none such."""
+        if self.unit != "month":
+            return moment + times * self.timedelta
+        year, month = divmod(moment.year * 12 + moment.month - 1 + times * self.count, 12)
+        return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
     def __str__(self) -> str:
         if self.unit == "month":

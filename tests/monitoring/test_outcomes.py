@@ -135,7 +135,7 @@ DAYS = st.integers(1, 28).map(day)
 
 
 @given(st.lists(st.tuples(IDS, DAYS), max_size=20), st.lists(st.tuples(IDS, st.booleans(), DAYS), max_size=20), DAYS, st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_order_does_not_matter_and_the_counts_add_up(made: list[Any], known: list[Any], now: datetime, random: Any) -> None:
     def run(made: list[Any], known: list[Any]) -> Outcomes:
         return joined(predictions([m[0] for m in made], [m[1] for m in made]), labels(known), now)

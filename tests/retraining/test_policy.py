@@ -222,7 +222,7 @@ POLICIES = st.builds(
     st.lists(st.tuples(st.floats(0.01, 3), st.integers(1, 4)), min_size=10, max_size=80),
     st.integers(1, 4),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_in_any_life_one_is_in_flight_and_cooldown_and_budget_hold(
     rules: Retrain, evidence: list[Measured | None], ticks: list[tuple[float, int]], duration: int
 ) -> None:

@@ -27,6 +27,8 @@ AT, LATENCY_MS, ERROR = "at", "latency_ms", "error"
 """Columns of a table of requests: UTC time, milliseconds, whether it failed."""
 LATENCY_US = "__latency_us"
 """Column of the journal's predictions with the microseconds that an answer took."""
+RECENT = timedelta(minutes=5)
+"""Requests that count where a rule names no window."""
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 PARTITION_METRICS = ("drift_score", "score_psi", "score_drift")
 CONFIDENCE_Z = 1.96
@@ -151,11 +153,7 @@ def _window(over: Duration | None, now: datetime) -> str:
 
 
 def _since(over: Duration | None, now: datetime) -> datetime:
-    if over is None:
-        return now - timedelta(minutes=5)
-    from mlops_assets.retraining.policy import after
-
-    return after(now, over, -1)
+    return now - RECENT if over is None else over.after(now, -1)
 
 
 def _of_partitions(rule: Alert, partitions: Sequence[Partition], now: datetime) -> Evidence:

@@ -173,10 +173,8 @@ def _untold(rule: Alert, state: AlertState) -> tuple[str, ...]:
 
 def _reaches(since: str, rule: Alert, now: datetime) -> bool:
     """Whether the rule's ``for`` has not passed yet."""
-    from mlops_assets.retraining.policy import after
-
     assert rule.for_ is not None
-    return now < after(datetime.fromisoformat(since), rule.for_)
+    return now < rule.for_.after(datetime.fromisoformat(since))
 
 
 def _why(rule: Alert, evidence: Evidence) -> str:
