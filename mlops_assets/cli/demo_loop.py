@@ -93,6 +93,9 @@ def make_project(home: Path, *, change: bool = True) -> Path:
             text if change else text.replace("customers: 3000}", "customers: 3000, shift_at: null}"), encoding="utf-8"
         )
     (home / "dagster_home" / "dagster.yaml").write_text(INSTANCE, encoding="utf-8")
+    settings = (home / "pyproject.toml").read_text(encoding="utf-8")
+    quick = settings.replace("[tool.mlops]", '[tool.mlops]\ndrift_pages = "never"')
+    (home / "pyproject.toml").write_text(quick, encoding="utf-8")
     return home
 
 

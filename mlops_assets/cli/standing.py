@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.components.decisions import approvals_needed
+from mlops_assets.cli.watching import describe_watching, watching_text
 from mlops_assets.errors import MlopsError
 from mlops_assets.governance.approvals import standing
 from mlops_assets.ledger.events import minute
@@ -32,6 +33,7 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         "rollout": asdict(state.rollout) if state.rollout else None,
         "incidents": [asdict(incident) for _, incident in sorted(state.incidents.items())],
         "drift": dict(state.last_drift) if state.last_drift else None,
+        "monitoring": describe_watching(workspace, name) if name in workspace.catalogue.models and state.versions else None,
         "mlflow": _mlflow(workspace, name, state),
         "next": what_next(workspace, state, needed),
     }
@@ -147,6 +149,8 @@ def as_text(document: dict[str, Any]) -> str:
     lines += [f"  incident  {one['id']} {one['severity']}: {one['summary']}" for one in document["incidents"]]
     for one in document["history"]:
         lines.append(f"  history   version {one['version']:<4} {one['from'][:19]}Z to {one['until'][:19] + 'Z' if one['until'] else 'now'}")
+    if document["monitoring"] is not None:
+        lines += watching_text(document["monitoring"])
     mlflow = document["mlflow"]
     if mlflow["problem"]:
         lines.append(f"  mlflow    {mlflow['problem']}")

@@ -75,7 +75,7 @@ def monitoring_assets(model: Model, catalogue: Catalogue, partitions: Partitions
                 deps=deps[kind],
                 checks=monitoring_checks(model, kind),
                 code_version=declaration_digest(name, catalogue, ("name", *_FIELDS[kind]))[:16],
-                automation=None if kind == "outcomes" else automation,  # type: ignore[arg-type]
+                automation=None if kind in ("outcomes", "performance") else automation,  # type: ignore[arg-type]
                 cron=cron,
             )
         )
@@ -85,12 +85,12 @@ def monitoring_assets(model: Model, catalogue: Catalogue, partitions: Partitions
 def monitoring_sensors(catalogue: Catalogue, assets: tuple[PlannedAsset, ...]) -> tuple[PlannedSensor, ...]:
     """What keeps the loop going: monitoring follows, labels mature, and by model retraining, promotion, alerts and retirement."""
     following = tuple(asset.key for asset in assets if asset.automation in ("follow", "after"))
-    outcomes = tuple(asset.key for asset in assets if asset.kind == "outcomes")
-    if not outcomes:
+    labelled = tuple(asset.key for asset in assets if asset.kind in ("outcomes", "performance"))
+    if not labelled:
         return ()
     sensors = [
         PlannedSensor(MONITORING_SENSOR, "Scores come by their schedule, and monitoring follows what was predicted.", following),
-        PlannedSensor(LABELS_SENSOR, "Fills outcomes in as horizons pass, and again when labels were corrected.", outcomes, "labels"),
+        PlannedSensor(LABELS_SENSOR, "Fills outcomes in as horizons pass or labels are corrected, then measures.", labelled, "labels"),
     ]
     for name, model in sorted(catalogue.models.items()):
         trained = tuple(f"{name}/{stage}" for stage in ("training_set", "model", "evaluation", "candidate"))

@@ -68,20 +68,9 @@ def _compare(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
 
 def drift_facts(drift: Drift, version: int) -> dict[str, Any]:
     """What decisions read of a drift, as plain data."""
-    return {
-        "status": drift.status,
-        "version": version,
-        "bundle": drift.bundle,
-        "n": drift.n,
-        "n_effective": drift.n_effective,
-        "drift_score": drift.drift_score,
-        "score_psi": drift.score_psi,
-        "score_drift": drift.score_drift,
-        "score_status": drift.score_status,
-        "score_significant": bool(drift.score)
-        and min((c.q for column in drift.score for c in column.comparisons), default=1.0) < drift.rule["false_alarm_rate"],
-        "drifted": drift.drifted,
-    }
+    body = drift.to_json()
+    kept = ("status", "bundle", "n", "n_effective", "drift_score", "score_psi", "score_drift", "score_status", "drifted", "score", "rule")
+    return {"version": version, **{part: body[part] for part in kept}}
 
 
 def tell(workspace: Workspace, name: str, key: str | None, drift: Drift, run_id: str) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlops_assets.monitoring.performance import Performance
     from mlops_assets.spec import Model
 
+KEPT = ("status", "covered", "value", "low", "high", "n", "n_effective", "gate", "drop", "base_rate", "detail")
+"""What decisions read of a measurement."""
 RECONCILED = 8
 """How many past estimates are held against what was measured later."""
 
@@ -91,7 +93,7 @@ def _outcomes(window: VersionWindow) -> pa.Table:
 
 def _kept(found: Performance) -> dict[str, Any]:
     body = found.to_json()
-    return {part: body[part] for part in ("status", "value", "low", "high", "n", "n_effective", "gate", "drop", "base_rate", "detail")}
+    return {part: body[part] for part in KEPT}
 
 
 def _estimated(workspace: Workspace, model: Model, window: VersionWindow, metric: str) -> dict[str, Any]:

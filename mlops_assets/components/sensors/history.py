@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ from mlops_assets.components.bodies.performance import monitored_metric
 from mlops_assets.components.sensors.requests import open_requests
 from mlops_assets.components.watching.asks import asks_of
 from mlops_assets.ledger.events import read_time
-from mlops_assets.retraining.history import Champion, History, Measured, Request, Window
+from mlops_assets.retraining.evidence import champion_of, window_of
+from mlops_assets.retraining.history import Champion, History, Request, Window
 from mlops_assets.spec.metrics import GREATER_IS_BETTER
 from mlops_assets.spec.windows import label_sources, model_windows, population_sources, view_names
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from mlops_assets.components.workspace import Workspace
-    from mlops_assets.data.store import Manifest
     from mlops_assets.ledger.state import DeploymentState
 
 LEAST_WINDOWS = 6
@@ -50,16 +49,15 @@ def windows_of(workspace: Workspace, name: str) -> tuple[Window, ...]:
     drift, performance = (workspace.store.window(asset, keys) for asset in assets)
     windows = []
     for key in keys:
-        parts: dict[int, dict[str, Measured]] = {}
+        parts: dict[int, dict[str, Any]] = {}
         if key in drift:
-            facts = drift[key].facts
-            parts.setdefault(facts["version"], {})["score_psi"] = _score_psi(facts)
+            parts.setdefault(drift[key].facts["version"], {})["drift"] = drift[key].facts
         if key in performance:
-            measured = performance[key].facts["measured"]
-            parts.setdefault(measured["version"], {})["performance"] = _measured(performance[key], model.monitor.performance.min_coverage)
-            if estimated := performance[key].facts.get("estimated"):
-                parts.setdefault(estimated["version"], {})["estimated"] = _estimated(performance[key], estimated)
-        windows += [Window(key, calendar.end_of(key), version, **found) for version, found in sorted(parts.items())]
+            facts = performance[key].facts
+            parts.setdefault(facts["measured"]["version"], {})["performance"] = facts["measured"]
+            if estimated := facts.get("estimated"):
+                parts.setdefault(estimated["version"], {}).update(estimate=estimated, trusted=facts["reconciled"]["trusted"])
+        windows += [window_of(key, calendar.end_of(key), version, **found) for version, found in sorted(parts.items())]
     return tuple(windows)
 
 
@@ -90,16 +88,10 @@ def _champion(workspace: Workspace, name: str, state: DeploymentState) -> Champi
     version, model = state.versions[state.champion], workspace.catalogue.models[name]
     calendar, metric = model_windows(model, workspace.catalogue).calendar, monitored_metric(model)
     reference = get_reference(workspace.store, str(version.digests["bundle"]))
-    at_gate: Mapping[str, Any] = (reference.metrics.get(metric) if reference is not None else None) or {}
-    low, high = at_gate.get("interval") or (None, None)
-    return Champion(
-        version=version.number,
-        since=read_time(state.intervals[-1].since),
-        trained_until=calendar.end_of(version.as_of) if calendar is not None and version.as_of is not None else None,
-        metric=metric,
-        greater_is_better=GREATER_IS_BETTER[metric],
-        gate=Measured(at_gate.get("value"), low, high, int(at_gate.get("n") or 0)),
-    )
+    trained_until = calendar.end_of(version.as_of) if calendar is not None and version.as_of is not None else None
+    metrics = reference.metrics if reference is not None else {}
+    since = read_time(state.intervals[-1].since)
+    return champion_of(version.number, since, trained_until, metric, GREATER_IS_BETTER[metric], metrics)
 
 
 def _requests(workspace: Workspace, name: str, instance: dg.DagsterInstance | None) -> tuple[Request, ...]:
@@ -115,28 +107,3 @@ def _requests(workspace: Workspace, name: str, instance: dg.DagsterInstance | No
         )
         for event in events
     )
-
-
-def _score_psi(facts: Mapping[str, Any]) -> Measured:
-    conclusive = facts["score_status"] != "inconclusive"
-    detail = "" if conclusive else "too few predictions"
-    return Measured(facts["score_psi"], n=facts["n"], conclusive=conclusive, significant=facts["score_significant"], detail=detail)
-
-
-def _measured(manifest: Manifest, least: float) -> Measured:
-    found, share = manifest.facts["measured"], manifest.facts["coverage"]["coverage"]
-    covered = share is not None and share >= least
-    return Measured(found["value"], found["low"], found["high"], found["n"], covered, detail="" if covered else found["detail"])
-
-
-def _estimated(manifest: Manifest, found: Mapping[str, Any]) -> Measured:
-    low, high = found["interval"] or (None, None)
-    trusted = manifest.facts["reconciled"]["trusted"]
-    conclusive = found["status"] == "estimated" and trusted is not False
-    detail = found["detail"] or ("past estimates were wrong" if trusted is False else "")
-    return Measured(found["value"], low, high, found["n"], conclusive, detail=detail)
-
-
-def newest_window(windows: Sequence[Window]) -> Window | None:
-    """The one that ends last."""
-    return max(windows, key=lambda window: (window.end, window.key), default=None)

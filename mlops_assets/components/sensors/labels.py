@@ -1,16 +1,18 @@
-"""Fill outcomes in: which partitions have labels that became final, or were corrected, since they were joined."""
+"""Which partitions have labels that became final, or were corrected, since they were joined; and what is not measured on them yet."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlops_assets.components.runner import ranges
 from mlops_assets.components.sensors.tick import Tick, run_request
 from mlops_assets.components.watching.labels import feedback_of, matured
+from mlops_assets.components.watching.tables import current, inputs_of, window_keys
 from mlops_assets.data.visible import Moment, keys_at
+from mlops_assets.plan.checks import estimates
 from mlops_assets.spec.windows import label_sources, model_windows
 
 if TYPE_CHECKING:
@@ -24,21 +26,56 @@ LOOKED_BACK = 90
 
 
 def tick_labels(workspace: Workspace, instance: dg.DagsterInstance) -> Tick:
-    """Ask for outcomes of every model that are missing or out of date, as one run for each stretch of partitions."""
-    del instance
+    """Ask for outcomes of every model that are missing or out of date, and then for the newest performance that has not read them.
+
+    What was asked for once and failed is not asked for again, and holds nothing else up.
+    """
     requests, said = [], []
     for name in sorted(workspace.catalogue.models):
-        calendar = model_windows(workspace.catalogue.models[name], workspace.catalogue).calendar
-        if calendar is None:
-            continue
-        due = due_outcomes(workspace, name)
-        for first, last, count, every in ranges(calendar, list(due)):
-            keys = calendar.between(first, last)[::-1][::every]
-            mark = hashlib.sha256(json.dumps([due[key] for key in keys], sort_keys=True).encode()).hexdigest()[:16]
-            run_key = f"{name}/outcomes {first}…{last} {mark}"
-            requests.append(run_request([f"{name}/outcomes"], first, last, run_key=run_key, every=every))
-            said.append(f"{name}: labels of {count} partition{'' if count == 1 else 's'} ({first}{f' … {last}' if count > 1 else ''})")
-    return Tick(requests, said or ["no labels became final or were corrected"])
+        wanted = [request for request in _outcomes(workspace, name) if not _known(instance, request)]
+        wanted = wanted or [request for request in _performance(workspace, name) if not _known(instance, request)]
+        requests += wanted
+        said += [str(request.run_key).rsplit(" ", 1)[0] for request in wanted]
+    return Tick(requests, said or ["no labels became final or were corrected, and everything is measured"])
+
+
+def _outcomes(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
+    calendar = model_windows(workspace.catalogue.models[name], workspace.catalogue).calendar
+    if calendar is None:
+        return
+    due = due_outcomes(workspace, name)
+    for first, last, _, every in ranges(calendar, list(due)):
+        mark = _mark([due[key] for key in calendar.between(first, last)[::-1][::every]])
+        span = first if first == last else f"{first}…{last}"
+        yield run_request([f"{name}/outcomes"], first, last, run_key=f"{name}/outcomes {span} {mark}", every=every)
+
+
+def _performance(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
+    """The newest partition with predictions, where it is not measured, or not on today's outcomes and predictions."""
+    store, calendar = workspace.store, model_windows(workspace.catalogue.models[name], workspace.catalogue).calendar
+    if calendar is None:
+        return
+    keys = [key for key in store.partitions(f"{name}/predictions") if key is not None and calendar.contains(key)]
+    if not keys or workspace.ledger.state(name).champion is None:
+        return
+    newest = max(keys, key=calendar.start_of)
+    horizon = model_windows(workspace.catalogue.models[name], workspace.catalogue).horizon
+    there = current(workspace, f"{name}/outcomes", window_keys(workspace, name, newest, back=horizon))
+    if estimates(workspace.catalogue.models[name]):
+        there += current(workspace, f"{name}/predictions", window_keys(workspace, name, newest))
+    read, before = inputs_of(there), store.current(f"{name}/performance", newest)
+    if before is None or dict(before.inputs) != read:
+        yield run_request([f"{name}/performance"], newest, newest, run_key=f"{name}/performance {newest} {_mark(read)}")
+
+
+def _known(instance: dg.DagsterInstance, request: dg.RunRequest) -> bool:
+    import dagster as dg
+
+    return bool(instance.get_run_records(dg.RunsFilter(tags={"dagster/run_key": str(request.run_key)}), limit=1))
+
+
+def _mark(read: object) -> str:
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def due_outcomes(workspace: Workspace, name: str) -> dict[str, dict[str, str]]:

@@ -9,7 +9,6 @@ import dagster as dg
 
 from mlops_assets.components.sensors.tick import Tick
 from mlops_assets.ledger.events import read_time
-from mlops_assets.retraining.policy import after
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def tick_retirement(workspace: Workspace, name: str, instance: dg.DagsterInstanc
     if state.champion is None or model.retire_after is None:
         return Tick(said=("no version serves",))
     last = max(filter(None, [last_traffic(workspace, name), read_time(state.intervals[-1].since)]))
-    due, incident = after(last, model.retire_after), f"retire-{name}-{state.champion}"
+    due, incident = model.retire_after.after(last), f"retire-{name}-{state.champion}"
     if workspace.now() < due:
         if incident in state.incidents:
             body = {"incident": incident, "resolution": f"predictions were made again, the last at {last.isoformat(timespec='minutes')}"}

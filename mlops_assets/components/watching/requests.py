@@ -34,9 +34,7 @@ def recent_requests(workspace: Workspace, name: str, version: int, rules: Sequen
 def _since(rule: Alert, now: datetime) -> datetime:
     from datetime import timedelta
 
-    from mlops_assets.retraining.policy import after
-
-    return after(now, rule.over, -1) if rule.over is not None else now - timedelta(minutes=5)
+    return rule.over.after(now, -1) if rule.over is not None else now - timedelta(minutes=5)
 
 
 def _stored(workspace: Workspace, name: str, version: int, since: datetime) -> dict[str, tuple[Any, ...]]:
