@@ -58,7 +58,6 @@ class Follower:
         self.state: State | None = None
         self.problems: Mapping[str, str] = {}
         self.errors = 0
-        self.loads: list[tuple[str, int, float]] = []
         self.looked_at = 0.0
         self._ledger = ledger
         self._store = store
@@ -138,8 +137,7 @@ class Follower:
             del self._loading[key]
             deployment = state.of(key[0], self.environment)
             try:
-                served = self._loaded[key] = future.result()
-                self.loads.append((served.model, served.number, served.seconds))
+                self._loaded[key] = future.result()
             except Exception as error:
                 self._failed[key] = (time.monotonic(), deployment.sequence, str(error))
                 log.warning("a version of %s cannot be loaded: %s", key[0], error)

@@ -26,6 +26,7 @@ import fcntl
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,9 @@ class Journal:
         self.encode = msgspec.json.Encoder().encode
         self._folder = folder
         self._flush, self._sync, self._limit, self._segment, self._rotate = flush, sync, limit, segment, rotate
-        self._lines: list[bytes] = []
-        self._size = 0
+        # Appended to by the event loop and taken from by the writing thread; each of the two counts its own bytes.
+        self._lines: deque[bytes] = deque()
+        self._taken = self._given = 0
         self._oldest = 0.0
         self._rest = b""
         self._descriptions: dict[tuple[str, int], bytes] = {}
@@ -115,13 +117,13 @@ class Journal:
 
     def add(self, line: bytes, records: int = 1) -> None:
         """Take one line without its end, which stands for so many records; drop it if too much waits."""
-        if self._size + len(line) > self._limit:
+        if self.waiting + len(line) >= self._limit:
             self.dropped += records
             return
-        if not self._lines:
+        if self._taken == self._given:
             self._oldest = time.monotonic()
+        self._taken += len(line) + 1
         self._lines.append(line)
-        self._size += len(line) + 1
 
     @property
     def lag(self) -> float:
@@ -131,12 +133,12 @@ class Journal:
     @property
     def waiting(self) -> int:
         """Bytes that wait."""
-        return self._size
+        return self._taken - self._given
 
     def flush(self) -> None:
         """Write what has gathered; what the disk does not take stays."""
         with self._lock:
-            lines, self._lines = self._lines, []
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             if lines:
                 content = b"\n".join([*lines, b""])
                 self._rest = self._rest + content if self._rest else content
@@ -150,9 +152,6 @@ class Journal:
                 self.failing = f"{type(error).__name__}: {error.strerror or error}"
                 with contextlib.suppress(OSError):
                     self._abandon()
-            self._size = len(self._rest) + sum(len(line) + 1 for line in self._lines[:])
-            if not self._rest and not self._lines:
-                self._oldest = 0.0
 
     def _run(self) -> None:
         while not self._stop.wait(self._flush):
@@ -177,6 +176,7 @@ class Journal:
         self._length += done
         self._described.update(new)
         self.written += self._rest.count(b"\n")
+        self._given += len(self._rest)
         self._rest = b""
         if not self._sync:
             os.fsync(self._file)

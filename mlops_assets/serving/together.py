@@ -56,7 +56,8 @@ def services(settings: Settings, *, port: int, dagster_port: int, mlflow_port: i
     dagster = ["dagster", "dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(dagster_port)]
     serve = ["mlops_assets", "serve", "--project", str(settings.project), "--environment", settings.environment]
     serve += ["--host", host, "--port", str(port), "--workers", str(workers)]
-    mlflow = ["mlflow", "ui", "--backend-store-uri", settings.mlflow_tracking_uri, "--host", "127.0.0.1", "--port", str(mlflow_port)]
+    mlflow = ["mlflow", "ui", "--backend-store-uri", settings.mlflow_tracking_uri, "--workers", "1"]
+    mlflow += ["--host", "127.0.0.1", "--port", str(mlflow_port)]
     if settings.mlflow_tracking_uri.startswith(("http://", "https://")):
         found = [Service("MLflow", (), settings.mlflow_tracking_uri)]
     else:
