@@ -1,8 +1,8 @@
 """Drift of a wide table: this project's statistics and decision beside Evidently's own report on the same rows.
 
 Each side runs in a process of its own, which reads the same files, so that time and peak memory are its own; CPU seconds are given
-too, for a machine that does other things beside. Both give KS, Wasserstein, PSI and Jensen-Shannon for every column; the
-statistics are compared.
+too, for a machine that does other things beside. Reading the files is not timed on either side. Both give KS, Wasserstein, PSI and
+Jensen-Shannon for every column; the statistics are compared.
 
     python benchmarks/monitoring/drift.py [--rows 1000000] [--columns 30]
 """
@@ -70,13 +70,12 @@ def ours(folder: Path, sketched: bool = False) -> dict[str, Any]:
             stored[name] = sketch_column(name, "float64", pq.read_table(folder / "reference.parquet", columns=[name]).column(0)).to_json()
     from scipy.stats import kstwo  # noqa: F401  (both sides have imported what they use before the clock starts)
 
-    start, cpu, result = time.perf_counter(), time.process_time(), {}
+    seconds, cpu, result = 0.0, 0.0, {}
     for name in names:
-        if sketched:
-            old = ColumnSketch.from_json(stored[name])
-        else:
-            old = sketch_column(name, "float64", pq.read_table(folder / "reference.parquet", columns=[name]).column(0), exact=True)
-        new = sketch_column(name, "float64", pq.read_table(folder / "window.parquet", columns=[name]).column(0), exact=True)
+        rows = [pq.read_table(folder / f"{file}.parquet", columns=[name]).column(0) for file in ("reference", "window")[sketched:]]
+        start, start_cpu = time.perf_counter(), time.process_time()
+        old = ColumnSketch.from_json(stored[name]) if sketched else sketch_column(name, "float64", rows[0], exact=True)
+        new = sketch_column(name, "float64", rows[-1], exact=True)
         assert old.numbers is not None
         assert new.numbers is not None
         ks = statistics.ks(old.numbers, new.numbers)
@@ -87,7 +86,8 @@ def ours(folder: Path, sketched: bool = False) -> dict[str, Any]:
             "psi": statistics.psi(*shares),
             "jensenshannon": statistics.jensen_shannon(*shares),
         }
-    return {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu, "peak": peak(), "statistics": result}
+        seconds, cpu = seconds + time.perf_counter() - start, cpu + time.process_time() - start_cpu
+    return {"seconds": seconds, "cpu": cpu, "peak": peak(), "statistics": result}
 
 
 def ours_sketch(folder: Path) -> dict[str, Any]:

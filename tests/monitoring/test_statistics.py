@@ -58,6 +58,13 @@ def test_numbers_equal_scipy_and_evidently(name: str, old: np.ndarray, new: np.n
         assert statistics.jensen_shannon(old_share, new_share) == pytest.approx(expected, rel=1e-7, abs=1e-7)
 
 
+@pytest.mark.parametrize("n", [20_001, 60_000, 500_000])
+@pytest.mark.parametrize("scaled", [0.5, 1.0, 1.6, 2.5])
+def test_the_probability_of_a_ks_distance_of_many_rows_is_the_exact_one(n: int, scaled: float) -> None:
+    distance = scaled / np.sqrt(n)
+    assert statistics.ks_probability(distance, 2 * n, 2 * n) == pytest.approx(stats.kstwo.sf(distance, n), abs=1e-6)
+
+
 def test_categories_equal_scipy_and_evidently() -> None:
     from evidently.legacy.calculations.stattests.chisquare_stattest import _chi_stat_test
     from evidently.legacy.calculations.stattests.jensenshannon import _jensenshannon
