@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.components.lifecycle import EVALUATIONS, bundle_of
+from mlops_assets.components.lifecycle import EVALUATIONS, FIGURES, bundle_of
 from mlops_assets.components.pointers import require
 
 if TYPE_CHECKING:
@@ -22,14 +22,13 @@ def card_of(
 ) -> Card:
     """The card of ``version`` as it stands now: definition, training set, evaluation, verdict, decisions."""
     from mlops_assets.governance.card import CardRecords, build_card
-    from mlops_assets.modeling.evaluation import Evaluation
-    from mlops_assets.modeling.figures import draw_figures
 
     store = workspace.store
-    evaluation = store.get_record(EVALUATIONS, require(workspace, name, "evaluation", key)["evaluation"])
+    judged = require(workspace, name, "evaluation", key)
+    evaluation = store.get_record(EVALUATIONS, judged["evaluation"])
     with tempfile.TemporaryDirectory(dir=workspace.scratch) as folder:
-        files = draw_figures(Evaluation.from_json(evaluation), Path(folder), verdict.gates)
-        figures = {file.stem: file.read_bytes() for file in files}
+        drawn = store.get_tree(FIGURES, judged["figures"], Path(folder) / FIGURES)
+        figures = {file.stem: file.read_bytes() for file in sorted(drawn.iterdir())}
     state = workspace.ledger.state(name)
     records = CardRecords(
         spec=workspace.catalogue.models[name].model_dump(mode="json", by_alias=True),

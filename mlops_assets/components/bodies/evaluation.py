@@ -11,7 +11,7 @@ import dagster as dg
 
 from mlops_assets.components.decisions import champion_bundle, record
 from mlops_assets.components.emit import Check, Emitted, Stored, emit, partition_keys
-from mlops_assets.components.lifecycle import EVALUATIONS, VERDICTS, bundle_of, digests_of, outdated
+from mlops_assets.components.lifecycle import EVALUATIONS, FIGURES, VERDICTS, bundle_of, digests_of, outdated
 from mlops_assets.components.metadata import picture, rounded, table
 from mlops_assets.components.pointers import point, require
 from mlops_assets.errors import MlopsError
@@ -70,6 +70,7 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
         )
         with tempfile.TemporaryDirectory(dir=workspace.scratch) as scratch:
             figures = {file.stem: file.read_bytes() for file in draw_figures(evaluation, Path(scratch), gates)}
+            drawn = store.put_tree(FIGURES, Path(scratch))
         body = evaluation.to_json()
         run.log_evaluation(body, verdict.to_json(), figures)
     put_reference(store, build_reference(bundle, training_set, evaluation))
@@ -77,6 +78,7 @@ def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, k
     pointer = {
         "verdict": store.put_record(VERDICTS, verdict.to_json()),
         "evaluation": store.put_record(EVALUATIONS, body),
+        "figures": drawn,
         "bundle": trained["bundle"],
         "mlflow_run_id": run.run_id,
         "dagster_run_id": context.run.run_id,
