@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlops_assets.data.training_set import TrainingSet
     from mlops_assets.modeling.bundle import Bundle, Provenance
 
-BUNDLES, VERDICTS, EVALUATIONS, DEFINITIONS = "bundles", "verdicts", "evaluations", "definitions"
+BUNDLES, VERDICTS, EVALUATIONS, FIGURES, DEFINITIONS = "bundles", "verdicts", "evaluations", "figures", "definitions"
 
 
 def provenance_of(workspace: Workspace, name: str, key: str | None, training_set: TrainingSet) -> Provenance:
