@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from benchmarks.serving.running import Contender, Row
-from benchmarks.serving.scratch import MODEL
+from benchmarks.serving.scratch import FEATURES, MODEL
 from benchmarks.serving.variants import settings_without
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,11 +35,18 @@ def _own(name: str, command: Sequence[str], key: str | None, environment: dict[s
     return Contender(name, command, f"/models/{MODEL}/predict", own_body, own_predictions, headers, variables)
 
 
-def server(project: Path, key: str, *, workers: int = 1) -> Contender:
-    """`mlops serve` with typed validation, key check, journal and metrics."""
-    run = [sys.executable, "-c", "from mlops_assets.cli.main import run; run()", "serve"]
+def mlflow_body(rows: Sequence[Row]) -> bytes:
+    """Rows in MLflow's form, columns and values apart."""
+    return json.dumps({"dataframe_split": {"columns": list(FEATURES), "data": [list(row.values()) for row in rows]}}).encode()
+
+
+def server(project: Path, key: str, *, workers: int = 1, form: Literal["own", "mlflow"] = "own") -> Contender:
+    """`mlops serve` with typed validation, key check, journal and metrics, asked in its own form or in MLflow's."""
+    run = [sys.executable, "-m", "mlops_assets", "serve"]
     name = f"mlops serve, {workers} worker{'s' if workers > 1 else ''}"
-    return _own(name, [*run, "--project", str(project), "--environment", "test", "--port", "{port}", "--workers", str(workers)], key, {})
+    run += ["--project", str(project), "--environment", "test", "--port", "{port}", "--workers", str(workers)]
+    asked = _own(name, run, key, {})
+    return asked if form == "own" else replace(asked, name=f"{name}, /invocations", path="/invocations", body=mlflow_body)
 
 
 def variant(project: Path, key: str, without: str | None) -> Contender:

@@ -42,8 +42,8 @@ def frame(rows: int = 20_000, seed: int = 0) -> pd.DataFrame:
 
 def json_rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
     """Rows as an application would send them."""
-    rows: list[dict[str, Any]] = frame(count, seed)[list(FEATURES)].to_dict("records")
-    return rows
+    made = frame(count, seed)
+    return [dict(zip(FEATURES, values, strict=True)) for values in zip(*(made[name].tolist() for name in FEATURES), strict=True)]
 
 
 class Scratch:
@@ -117,11 +117,12 @@ class Scratch:
 
         actions.promote(self.ledger, MODEL, version, "benchmark", needed=0)
 
-    def rollback(self) -> None:
-        """Give all traffic back to the champion before."""
+    def rollback(self) -> int:
+        """Give all traffic back to the champion before; returns its version."""
         from mlops_assets.ledger import actions
 
-        actions.rollback(self.ledger, MODEL, "benchmark", needed=0)
+        restored: int = actions.rollback(self.ledger, MODEL, "benchmark", reason="benchmark").body["restored"]
+        return restored
 
     def key(self) -> str:
         """A new API key of an application."""

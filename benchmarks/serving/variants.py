@@ -66,8 +66,8 @@ def _no_validation() -> None:
         for index, fitted in enumerate(reader.bundle.encoder.fitted):
             value = f"row[{fitted.feature.name!r}]"
             if fitted.categories is not None:
-                names[f"code{index}"] = {text: float(code) for text, code in fitted.codes.items()}
-                value = f"code{index}[{value}]"
+                names[f"code{index}"] = {text: float(code) for text, code in fitted.codes.items()}.get
+                value = f"code{index}({value}, {float(len(fitted.categories) + 1)})"
             getters.append(value)
         made: Callable[[Any], Sequence[float]] = eval(f"lambda row: ({', '.join(getters)},)", names)
         return made

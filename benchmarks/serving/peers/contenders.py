@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.serving.contenders import mlflow_body
 from benchmarks.serving.peers.model import MLFLOW, PIPELINE
 from benchmarks.serving.running import Contender, Row
 from benchmarks.serving.scratch import FEATURES
@@ -57,14 +58,11 @@ def _mlflow(models: Path, workers: int) -> Contender:
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(models / MLFLOW), "--env-manager", "local"]
     command += ["-h", "127.0.0.1", "-p", "{port}", "-w", str(workers)]
 
-    def body(rows: Sequence[Row]) -> bytes:
-        return json.dumps({"dataframe_split": {"columns": list(FEATURES), "data": [list(row.values()) for row in rows]}}).encode()
-
     def read(answer: bytes) -> list[float]:
         return [pair[1] for pair in json.loads(answer)["predictions"]]
 
     variables = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    return Contender(f"mlflow models serve, {_workers(workers)}", command, "/invocations", body, read, {}, variables)
+    return Contender(f"mlflow models serve, {_workers(workers)}", command, "/invocations", mlflow_body, read, {}, variables)
 
 
 def _mlserver(environment: Path, models: Path) -> Contender:
