@@ -23,6 +23,8 @@ MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not_applicable": "�
 def build_report(workspace: Workspace, name: str, key: str | None, step: Step, failure: str | None) -> Report:
     """The document of `mlops run --json` for model ``name`` at partition ``key``: what this run made, and nothing of an earlier one.
 
+    A run that only registered what was judged and waived before shows what it registered.
+
     Args:
         workspace: the project.
         name: the model.
@@ -30,15 +32,16 @@ def build_report(workspace: Workspace, name: str, key: str | None, step: Step, f
         step: the last Dagster run.
         failure: why there is no candidate, where a step says so.
     """
-    trained, judged, registered = (
-        (pointed(workspace, name, stage, key) or {}) if f"{name}/{stage}" in step.materialized else {} for stage in STAGES
-    )
+    made = {asset.removeprefix(f"{name}/") for asset in step.materialized}
+    if "candidate" in made:
+        made |= {"training_set", *STAGES}
+    trained, judged, registered = ((pointed(workspace, name, stage, key) or {}) if stage in made else {} for stage in STAGES)
     if not judged:
         found = pointed(workspace, name, "evaluation", key) or {}
         judged = found if found.get("dagster_run_id") == step.dagster_run_id else {}
     verdict = workspace.store.get_record("verdicts", judged["verdict"]) if judged else None
     evaluation = workspace.store.get_record("evaluations", judged["evaluation"]) if judged else {}
-    manifest = workspace.store.current(f"{name}/training_set", key) if f"{name}/training_set" in step.materialized else None
+    manifest = workspace.store.current(f"{name}/training_set", key) if "training_set" in made else None
     facts: Mapping[str, Any] = manifest.facts if manifest else {}
     version = registered.get("version") if failure is None else None
     return {

@@ -23,6 +23,7 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
     """
     from mlops_assets.governance.dossier import DossierRecords, build_dossier
     from mlops_assets.ledger.verify import verify
+    from mlops_assets.registry.links import version_url
 
     version = version_of(workspace, name, number)
     kept = kept_version(workspace, name, number) or {}
@@ -30,7 +31,7 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
         provenance = bundle_by_digest(workspace, str(version.digests["bundle"])).provenance.to_json()
     except MlopsError:
         provenance = None
-    links = {"MLflow version": workspace.registry.version_url(name, number), "MLflow training run": kept.get("mlflow_url")}
+    links = {"MLflow version": version_url(workspace.settings.mlflow_ui, name, number), "MLflow training run": kept.get("mlflow_url")}
     found = verify(workspace.ledger).to_json()
     records = DossierRecords(
         events=list(workspace.ledger.events(name)),

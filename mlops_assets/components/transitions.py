@@ -22,6 +22,7 @@ def transition_metadata(workspace: Workspace, name: str, event: Event) -> dict[s
     """Version, digests, verdict, approvals with what each was given to, what it replaced, and where to look."""
     from mlops_assets.components.records import kept_version
     from mlops_assets.ledger.story import tell
+    from mlops_assets.registry.links import version_url
 
     state = workspace.ledger.state(name)
     version = state.versions[int(event.body.get("restored") or event.version or 0)]
@@ -31,7 +32,7 @@ def transition_metadata(workspace: Workspace, name: str, event: Event) -> dict[s
     ]
     kept = kept_version(workspace, name, version.number) or {}
     links = {
-        "MLflow version": workspace.registry.version_url(name, version.number),
+        "MLflow version": version_url(workspace.settings.mlflow_ui, name, version.number),
         "MLflow training run": kept.get("mlflow_url"),
         "model card": kept.get("card"),
     }

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.errors import Refused
-from mlops_assets.ledger.events import Draft, read_time, written_time
+from mlops_assets.ledger.events import Draft, minute, read_time, written_time
 from mlops_assets.ledger.kinds import ROLES, SCOPE_PATTERN
 from mlops_assets.ledger.state import Key
 
@@ -104,9 +104,9 @@ def authenticate(keys: Mapping[str, Key], presented: str, now: datetime) -> Acto
 def not_valid(key: Key, now: datetime) -> str | None:
     """Why a known key is not valid at ``now``, or None."""
     if key.revoked is not None:
-        return f"was revoked at {key.revoked}"
+        return f"was revoked at {minute(key.revoked)}"
     if key.expires is not None and now >= read_time(key.expires):
-        return f"expired at {key.expires}"
+        return f"expired at {minute(key.expires)}"
     return None
 
 

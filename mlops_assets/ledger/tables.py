@@ -79,3 +79,11 @@ def missing_guard_rails(connection: Connection) -> list[str]:
         query = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'events'::regclass AND NOT tgisinternal AND tgenabled <> 'D'"
     present = {row[0] for row in connection.exec_driver_sql(query)}
     return [name for name in GUARD_RAILS[connection.dialect.name] if name not in present]
+
+
+def damage(connection: Connection) -> list[str]:
+    """What SQLite's own check finds wrong with the file: at most three findings. PostgreSQL checks its pages as it reads them."""
+    if connection.dialect.name != "sqlite":
+        return []
+    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
+    return [] if found == ["ok"] else [" ".join(line.split()) for line in found]

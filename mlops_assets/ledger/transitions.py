@@ -81,6 +81,20 @@ _SUBJECT_STARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_NOUNS = {
+    "promoted": "promotion",
+    "rollout_started": "a rollout",
+    "rolled_back": "rolling back",
+    "rejected": "rejection",
+    "archived": "archiving",
+    "retired": "retirement",
+    "approval_requested": "a request for approval",
+    "approved": "approval",
+    "traffic_shifted": "shifting traffic",
+    "analysed": "analysis",
+}
+
+
 def diagram() -> str:
     """The table as a Mermaid state diagram, whose labels may hold neither colons nor semicolons."""
     lines = ["stateDiagram-v2"]
@@ -130,8 +144,8 @@ def violation(state: Readable, draft: Draft, now: datetime) -> Refusal | None:
 
 def _wrong_state(draft: Draft, version: Version, deployment: DeploymentState) -> Refusal:
     name = f"{draft.model} {version.number} in {draft.environment}"
-    verb = draft.kind.replace("_", " ")
-    why = f"{name} is {version.state} since {minute(version.since)}; {verb} is possible from {', '.join(_SUBJECT_STARTS[draft.kind])}."
+    starts = ", ".join(_SUBJECT_STARTS[draft.kind])
+    why = f"{name} is {version.state} since {minute(version.since)}; {_NOUNS[draft.kind]} is possible from {starts}."
     do = {
         "registered": f"Its verdict is {_verdict_status(deployment, version)}: let the gates judge it again, or waive them by name.",
         "champion": "It serves already. `mlops rollback` takes it out; promoting another version replaces it.",

@@ -27,7 +27,7 @@ class Problem:
     """Something that is not as it was. ``event`` is the sequence of the first event that it concerns, where there is one.
 
     ``kind`` is altered, removed, reordered, inserted, cut, rewritten, unlawful (the chain holds, but the state did not allow the event),
-    checkpoint, or guard_rail.
+    checkpoint, guard_rail, or corrupt (the events are whole, and the file around them is not).
     """
 
     kind: str
@@ -98,6 +98,7 @@ def verify(ledger: Ledger, checkpoints: Path | None = None, public_key: Path | N
     folder = Checkpoints(checkpoints) if checkpoints else ledger.checkpoints
     with reading(ledger.engine) as connection:
         missing = tables.missing_guard_rails(connection)
+        damage = tables.damage(connection)
         everything = select(tables.events).order_by(tables.events.c.sequence)
         result = connection.execute(everything, execution_options={"yield_per": _READ})
         walk = _Walk(_Row(*row) for row in result)
@@ -110,6 +111,7 @@ def verify(ledger: Ledger, checkpoints: Path | None = None, public_key: Path | N
     problems += _against(walk, proofs, folder.noted() if folder else b"", broken=problem is not None and problem.kind != "unlawful")
     problems.sort(key=lambda item: item.event if item.event is not None else 2**62)
     problems += faults
+    problems += [Problem("corrupt", None, f"the database file is damaged: {said}; restore a backup.") for said in damage]
     problems += [Problem("guard_rail", None, f"the trigger {name} is missing or off: the table was opened to changes.") for name in missing]
     good = [proof for proof in proofs if walk.hashes.get(proof.size) == proof.head]
     proven = max((proof.size for proof in good), default=0)

@@ -62,4 +62,5 @@ def translated(tracking_uri: str) -> Iterator[None]:
                 where=tracking_uri,
                 do=f"Back it up, then run `mlflow db upgrade {tracking_uri}`.",
             ) from error
-        raise RegistryError(text, where=tracking_uri, do="See that MLflow's store is reachable and writable.") from error
+        said = text.partition(" with exception ")[0]
+        raise RegistryError(f"{said}.", where=tracking_uri, do="See that MLflow's store is reachable and writable.") from error

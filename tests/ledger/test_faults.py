@@ -126,6 +126,28 @@ def test_a_corrupt_file_is_told_to_be_so(tmp_path: Path, at: int) -> None:
         _append(open_ledger(str(file)))
 
 
+def test_a_damaged_index_is_named_although_every_event_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    ledger = open_ledger(str(file), checkpoints=tmp_path / "checkpoints")
+    _append(ledger, 200)
+    with ledger.engine.connect() as connection:
+        pages = connection.exec_driver_sql("SELECT name, pageno FROM dbstat WHERE name = 'events_by_model' AND pagetype = 'leaf'").all()
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert verify(ledger).status == "pass"
+    ledger.close()
+    content = bytearray(file.read_bytes())
+    start = (pages[0][1] - 1) * 4096
+    content[start + 2048 : start + 4096] = content[start + 2047 : start + 4095]
+    file.write_bytes(bytes(content))
+    try:
+        found = verify(open_ledger(str(file), checkpoints=tmp_path / "checkpoints"))
+    except LedgerError as error:
+        assert "the file is corrupt" in str(error)
+    else:
+        assert found.status == "fail"
+        assert {problem.kind for problem in found.problems} == {"corrupt"}
+
+
 def test_text_in_place_of_a_database_is_told_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("sequence,time\n1,now\n" * 500)
     with pytest.raises(LedgerError, match="not a SQLite database"):

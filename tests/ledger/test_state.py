@@ -17,7 +17,7 @@ from mlops_assets.ledger.state import EMPTY, as_json
 from mlops_assets.ledger.story import tell
 from mlops_assets.ledger.transitions import STATES, TRANSITIONS, diagram
 
-from .lives import MODEL, NOTE, candidate, champion, digests, judge
+from .lives import MODEL, NOTE, candidate, champion, digests, judge, principal
 
 Opened = Callable[..., Ledger]
 
@@ -354,3 +354,46 @@ def test_every_change_of_state_in_a_life_stands_in_the_table(ledger: Ledger) -> 
             elif before.get(number) != after[number]:
                 assert (event.kind, before[number], after[number]) in allowed
         before = after
+
+
+def test_a_version_keeps_the_approvals_that_it_went_live_with_through_rollout_and_rollback(tmp_path: Path) -> None:
+    ledger = open_ledger(str(tmp_path / "ledger.db"), environment="prod")
+    ann, bob = principal(ledger, "ann", "approver"), principal(ledger, "bob", "approver")
+    for number in (1, 2):
+        candidate(ledger, number)
+        actions.request_approval(ledger, MODEL, number, "os:eve", needed=2)
+        actions.approve(ledger, MODEL, number, ann)
+        actions.approve(ledger, MODEL, number, bob)
+        if number == 2:
+            actions.start_rollout(ledger, MODEL, 2, "os:eve", strategy="canary", share=0.05, steps=[0.05], needed=2)
+        event = actions.promote(ledger, MODEL, number, "os:eve", needed=2)
+        assert event.body["approvers"] == ["ann", "bob"]
+    actions.rollback(ledger, MODEL, "os:eve", reason="slow", needed=2)
+    for version in ledger.state(MODEL).versions.values():
+        assert [approval.by for approval in version.accepted] == ["ann", "bob"]
+        assert version.approvals == ()
+
+
+@pytest.mark.parametrize("named", [[], ["ann"], ["ann", "bob", "cy"], ["ann", "cy"]])
+def test_a_promotion_that_names_others_than_who_approved_is_refused(tmp_path: Path, named: list[str]) -> None:
+    ledger = open_ledger(str(tmp_path / "ledger.db"), environment="prod")
+    candidate(ledger, 1)
+    actions.request_approval(ledger, MODEL, 1, "os:eve", needed=2)
+    for name in ("ann", "bob"):
+        actions.approve(ledger, MODEL, 1, principal(ledger, name, "approver"))
+    version = ledger.state(MODEL).versions[1]
+    body = {"verdict": version.verdict, "digests": dict(version.digests), "needed": 2, "approvers": named}
+    with pytest.raises(Refused, match="ann, bob approved"):
+        ledger.append("promoted", MODEL, "os:eve", body, version=1)
+
+
+@pytest.mark.parametrize("end", ["rejected", "retired"])
+def test_what_ended_in_one_environment_does_not_move_to_the_next(tmp_path: Path, end: str) -> None:
+    ledger = open_ledger(str(tmp_path / "ledger.db"), environment="test")
+    candidate(ledger, 1)
+    if end == "rejected":
+        actions.reject(ledger, MODEL, 1, "os:eve", reason="unfair")
+    else:
+        actions.retire(ledger, MODEL, 1, "os:eve", reason="old")
+    with pytest.raises(Refused, match=f"{end} in test"):
+        actions.move(ledger, ledger, MODEL, 1, "os:eve", origin="test", environment="prod")
