@@ -36,7 +36,7 @@ def tick_labels(workspace: Workspace, instance: dg.DagsterInstance) -> Tick:
         wanted = wanted or [request for request in _performance(workspace, name) if not _known(instance, request)]
         requests += wanted
         said += [str(request.run_key).rsplit(" ", 1)[0] for request in wanted]
-    return Tick(requests, said or ["no labels became final or were corrected, and everything is measured"])
+    return Tick(tuple(requests), said or ["no labels became final or were corrected, and everything is measured"])
 
 
 def _outcomes(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
