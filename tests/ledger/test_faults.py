@@ -139,13 +139,9 @@ def test_a_damaged_index_is_named_although_every_event_can_be_read(tmp_path: Pat
     start = (pages[0][1] - 1) * 4096
     content[start + 2048 : start + 4096] = content[start + 2047 : start + 4095]
     file.write_bytes(bytes(content))
-    try:
-        found = verify(open_ledger(str(file), checkpoints=tmp_path / "checkpoints"))
-    except LedgerError as error:
-        assert "the file is corrupt" in str(error)
-    else:
-        assert found.status == "fail"
-        assert {problem.kind for problem in found.problems} == {"corrupt"}
+    found = verify(open_ledger(str(file), checkpoints=tmp_path / "checkpoints"))
+    assert found.status == "fail"
+    assert {problem.kind for problem in found.problems} == {"corrupt"}
 
 
 def test_text_in_place_of_a_database_is_told_to_be_so(tmp_path: Path) -> None:
