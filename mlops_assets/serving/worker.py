@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import shutil
@@ -177,6 +178,9 @@ def run(settings: Settings, listening: socket.socket, *, workers: int = 1) -> No
         timeout_graceful_shutdown=int(settings.serve_timeout) + 1,
         backlog=2048,
     )
+    # What is loaded by now stays; a collector that walks it again and again would make some answers late.
+    gc.collect()
+    gc.freeze()
     uvicorn.Server(config).run(sockets=[listening])
 
 
