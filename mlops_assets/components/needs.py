@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MISSING = "not there"
 DECLARED = "read under another declaration"
 DEFINED = "computed by another definition"
-CORRECTED = "input corrected since"
+CORRECTED = "with an input that was corrected since"
 
 
 @dataclass(frozen=True)

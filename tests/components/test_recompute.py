@@ -78,7 +78,7 @@ def test_a_run_recomputes_stale_features_within_recompute_and_says_so(trained: S
     after = {key: store.current("spend", key).digest for key in store.partitions("spend")}
     assert {key for key in before if before[key] != after[key]} == {"2026-02-02"}
     assert trained.told == [
-        "spend: 1 input corrected since, 1 keep what they were computed from, since the correction is older than recompute"
+        "spend: 1 with an input that was corrected since, 1 keep what they were computed from, since the correction is older than recompute"
     ]
     assert trained.version("churn/model", KEY) == model
 
@@ -94,7 +94,7 @@ def test_a_corrected_input_that_changes_no_feature_is_asked_once(trained: Shop) 
     assert trained.run("orders", first="2026-02-03").success
     trained.told.clear()
     trained.runner.prepare("churn", KEY)
-    assert trained.told == ["spend: 1 input corrected since"]
+    assert trained.told == ["spend: 1 with an input that was corrected since"]
     trained.told.clear()
     trained.runner.prepare("churn", KEY)
     assert trained.told == []
