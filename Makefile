@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup demo test lint ui bench clean
+.PHONY: help setup demo loop test lint ui bench clean
 
 help:  ## Show these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -21,6 +21,9 @@ setup: $(VENV)/.installed  ## Make .venv with exactly what requirements.lock nam
 
 demo: $(VENV)/.installed  ## From raw data to registered candidates, with a summary
 	@$(BIN)/mlops demo
+
+loop: $(VENV)/.installed  ## Customers change, the model fails, a retrained one takes over; a few minutes
+	@$(BIN)/mlops demo --loop
 
 test: lint  ## All checks: format, lint, types, tests
 	@$(BIN)/pytest -n 2 --dist worksteal

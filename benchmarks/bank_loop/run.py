@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = "bank_marketing"
-FIRST, LAST = "2008-10-01", "2010-11-01"
+FIRST, LAST = "2009-02-01", "2010-11-01"
 """Month from which on a first model is tried, and the last month of the data."""
 
 LOOP = """
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def make_project(folder: Path) -> Path:
-    """The definition of this repository with a loop: an expanding window from three months on, monthly scores, a retraining policy."""
+    """The definition of this repository with a loop: history from half a year on, monthly scores, a retraining policy."""
     from mlops_assets.cli.init import create_project
     from mlops_assets.components.simulation import INSTANCE
 
@@ -78,9 +78,7 @@ def make_project(folder: Path) -> Path:
     file = folder / "definitions" / MODEL / "defs.yaml"
     text = file.read_text(encoding="utf-8")
     text = text.replace("  event_time: contacted_on", "  schedule: monthly\n  event_time: contacted_on")
-    text = text.replace(
-        "    window: 12 months\n    holdout: 2 months", "    window: 12 months\n    minimum: 5 months\n    holdout: 1 month"
-    )
+    text = text.replace("    holdout: 2 months", "    minimum: 6 months\n    holdout: 2 months")
     file.write_text(text[: text.index("  gates:")] + GATES + LOOP, encoding="utf-8")
     (folder / "dagster_home" / "dagster.yaml").write_text(INSTANCE, encoding="utf-8")
     settings = (folder / "pyproject.toml").read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from mlops_assets.errors import MlopsError
 if TYPE_CHECKING:
     from mlops_assets.components.simulation import Simulation
     from mlops_assets.components.workspace import Workspace
+    from mlops_assets.spec.calendar import Calendar
 
 MODEL = "churn"
 TRAINED_AT = "2025-12-22"
@@ -59,14 +60,19 @@ def demo_loop(home: Path, *, change: bool = True, weeks: int | None = None) -> N
     """
     began = time.monotonic()
     project = make_project(home, change=change)
-    with _quiet(), _simulated(project) as simulation:
-        typer.echo(f"The shop's weeks go by on a clock of their own; everything else is real. Project: {project}")
-        train_first(simulation)
-        typer.echo(_first(simulation.workspace))
-        typer.echo(f"\n{_HEAD}")
-        passed = list(_weeks(simulation, weeks or (WEEKS if change else YEAR)))
-        typer.echo(f"\nThe ledger tells:\n{chr(10).join(story(simulation.workspace))}")
-        typer.echo(f"\n{summary(simulation.workspace, passed, change)}")
+    typer.echo(f"The shop's weeks go by on a clock of their own; everything else is real. Project: {project}")
+    if not change:
+        from mlops_assets.cli.demo_year import demo_year
+
+        demo_year(project, weeks or YEAR)
+    else:
+        with quiet(), _simulated(project) as simulation:
+            train_first(simulation)
+            typer.echo(_first(simulation.workspace))
+            write_head()
+            passed = list(_weeks(simulation, weeks or WEEKS))
+            typer.echo(f"\nThe ledger tells:\n{chr(10).join(story(simulation.workspace))}")
+            typer.echo(f"\n{summary(simulation.workspace, passed, change)}")
     typer.echo(f"\nDone in {time.monotonic() - began:.0f} s. Where to look next:\n{_next(project)}")
 
 
@@ -119,10 +125,16 @@ def advance(simulation: Simulation, key: str) -> Week:
     workspace = simulation.workspace
     calendar = model_windows(workspace.catalogue.models[MODEL], workspace.catalogue).calendar
     assert calendar is not None
+    before = workspace.ledger.state(MODEL).sequence
     runs = simulation.settle(calendar.end_of(key) + TICK)
+    said = next(iter(simulation.ticks(f"{MODEL}_retraining")), "")
+    return week_of(workspace, key, before, said, runs)
+
+
+def week_of(workspace: Workspace, key: str, before: int, said: str, runs: int) -> Week:
+    """What is known at the end of week ``key``; ``before`` is the last event of the week before it."""
     facts, drift = _facts(workspace, "performance", key), _facts(workspace, "drift", key)
     measured, estimated = facts.get("measured", {}), facts.get("estimated") or {}
-    said = next((line for line in simulation.ticks(f"{MODEL}_retraining")), "")
     return Week(
         key=key,
         runs=runs,
@@ -133,7 +145,7 @@ def advance(simulation: Simulation, key: str) -> Week:
         about=measured.get("version"),
         estimated=estimated.get("value"),
         psi=drift.get("score_psi"),
-        said=said,
+        said=_asked(workspace, before) or said,
     )
 
 
@@ -175,7 +187,21 @@ def summary(workspace: Workspace, weeks: Sequence[Week], change: bool) -> str:
     return "\n".join(lines)
 
 
-_HEAD = "week ending  runs  champion  measured roc_auc            estimated  score PSI  retraining"
+def write_head() -> None:
+    """The head of the table."""
+    typer.echo("\nweek ending  runs  champion  measured roc_auc            estimated  score PSI  retraining")
+
+
+def write_week(week: Week, calendar: Calendar) -> None:
+    """One line of the table."""
+    end = calendar.end_of(week.key) - timedelta(days=1)
+    measured = "–".ljust(26)
+    if week.measured is not None and week.low is not None and week.high is not None:
+        measured = f"{week.measured:.3f} [{week.low:.3f}, {week.high:.3f}] v{week.about}".ljust(26)
+    estimated = f"{week.estimated:.3f}" if week.estimated is not None else "–"
+    psi = f"{week.psi:.3f}" if week.psi is not None else "–"
+    said = week.said.split(";")[0][:90]
+    typer.echo(f"{end:%Y-%m-%d}   {week.runs or '–':>4}  {week.champion or '–':>8}  {measured} {estimated:>9}  {psi:>9}  {said}")
 
 
 def _weeks(simulation: Simulation, count: int) -> Iterator[Week]:
@@ -186,15 +212,21 @@ def _weeks(simulation: Simulation, count: int) -> Iterator[Week]:
     assert calendar is not None
     for number in range(1, count + 1):
         week = advance(simulation, calendar.shift(TRAINED_AT, number))
-        end = calendar.end_of(week.key) - timedelta(days=1)
-        measured = "–".ljust(26)
-        if week.measured is not None and week.low is not None and week.high is not None:
-            measured = f"{week.measured:.3f} [{week.low:.3f}, {week.high:.3f}] v{week.about}".ljust(26)
-        estimated = f"{week.estimated:.3f}" if week.estimated is not None else "–"
-        psi = f"{week.psi:.3f}" if week.psi is not None else "–"
-        said = week.said.split(";")[0][:70]
-        typer.echo(f"{end:%Y-%m-%d}   {week.runs:>4}  {week.champion or '–':>8}  {measured} {estimated:>9}  {psi:>9}  {said}")
+        write_week(week, calendar)
         yield week
+
+
+def _asked(workspace: Workspace, before: int) -> str | None:
+    """Whether a retraining was asked for since event ``before``, and what its gates said; None where none was."""
+    events = list(workspace.ledger.events(MODEL, after=before))
+    asked = next((event for event in events if event.kind == "retraining_requested"), None)
+    if asked is None:
+        return None
+    verdict = next((event.body for event in events if event.kind == "verdict" and event.sequence > asked.sequence), None)
+    if verdict is None:
+        return f"YES for {asked.body['trigger']}"
+    red = [gate["name"] for gate in verdict["gates"] if gate["status"] in ("fail", "inconclusive")]
+    return f"YES for {asked.body['trigger']}: " + (f"gates refuse it ({', '.join(red)})" if red else "it passes its gates and takes over")
 
 
 def _facts(workspace: Workspace, kind: str, key: str) -> dict[str, Any]:
@@ -225,7 +257,7 @@ def _simulated(project: Path) -> Iterator[Simulation]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Dagster's and MLflow's own progress would drown the story; failures of runs are in the instance."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from mlops_assets.components.location import build_definitions
+from mlops_assets.components.runner import QUIET, RANGE_END_TAG, RANGE_START_TAG, Runner
 from mlops_assets.components.workspace import Workspace
 from mlops_assets.settings import load_settings
 
@@ -184,3 +185,16 @@ def _dagster_clock(clock: Clock) -> Iterator[None]:
     finally:
         for name, function in zip(names, before, strict=True):
             setattr(dagster_time, name, function)
+
+
+def run_now(runner: Runner, assets: Sequence[str], first: str | None, last: str | None, tags: Mapping[str, str]) -> None:
+    """Materialize ``assets`` over partitions ``first`` to ``last`` in one run in this process; a failed run does not raise."""
+    span = {} if first is None or first == last else {RANGE_START_TAG: first, RANGE_END_TAG: str(last)}
+    runner.job.execute_in_process(
+        instance=runner.instance,
+        asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],
+        partition_key=first if first == last else None,
+        tags={**tags, **span},
+        run_config=QUIET,
+        raise_on_error=False,
+    )

@@ -218,6 +218,13 @@ def test_age_alone_retrains_a_model_that_nothing_else_ails(redefine: Redefine) -
 def test_a_former_champion_of_another_version_is_not_held_against_the_new_one(watched: Loop) -> None:
     spoil(watched)
     assert watched.carry_out(watched.tick("churn_retraining"))[-1].success
+    rollout = watched.workspace.catalogue.models["churn"].rollout
+    object.__setattr__(rollout, "strategy", "canary")
+    object.__setattr__(rollout, "steps", (0.05,))
+    offered = watched.tick("churn_promotion")
+    assert [key.to_user_string() for key in offered.requests[0].asset_selection] == ["churn/challenger"], (
+        "a canary begins beside a champion"
+    )
     promote(watched.workspace.ledger, "churn", None, "os:test", needed=0)
     watched.to("2026-02-23")
     tick = watched.tick("churn_retraining")
