@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from mlops_assets.components.bodies.dataset import UNDATED
 from mlops_assets.components.emit import EVERY_TAG
 from mlops_assets.components.instance import open_instance
 from mlops_assets.components.mlflow_sweep import sweep
@@ -168,6 +169,9 @@ class Runner:
         made = frozenset(asset for asset in assets if result.asset_materializations_for_node("__".join(asset.split("/"))))
         step = Step(assets[-1], count, result.run_id, result.success, _failure(result), made)
         self.steps.append(step)
+        if (undated := _undated(result)) > 0:
+            many = "1 row has" if undated == 1 else f"{undated:,} rows have"
+            self.on_note(f"{assets[-1]}: {many} no usable event time in the source, and so no partition")
         return step
 
 
@@ -182,6 +186,12 @@ def _failure(result: dg.ExecuteInProcessResult) -> str | None:
         if error is not None:
             return _blocked(result) or error.message.strip()
     return None if result.success else "the run failed before any step began"
+
+
+def _undated(result: dg.ExecuteInProcessResult) -> int:
+    """Rows of a source that belong to no partition."""
+    told = (check.metadata.get(UNDATED) for check in result.get_asset_check_evaluations())
+    return max((int(str(value.value)) for value in told if value is not None), default=0)
 
 
 def _blocked(result: dg.ExecuteInProcessResult) -> str | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 KEY_RULES = ("primary key", "unique")
 """Rules of :mod:`mlops_assets.data.schema` that say that a row is there twice."""
 
+UNDATED = "undated_rows_in_source"
+"""Metadata: rows without a usable event time, which belong to no partition."""
+
 
 def materialize_dataset(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
     """Read the source once for all partitions of this run, store what is valid, and answer the data set's checks.
@@ -50,7 +53,7 @@ def materialize_dataset(context: dg.AssetExecutionContext, workspace: Workspace,
 def _stored(item: Ingested) -> Stored:
     metadata: dict[str, Any] = {**manifest_metadata(item.manifest), "changed": item.changed, "invalid_rows": item.invalid_rows}
     if item.undated:
-        metadata["undated_rows_in_source"] = item.undated
+        metadata[UNDATED] = item.undated
     if item.violations:
         metadata["violations"] = table([vars(violation) for violation in item.violations])
     if item.changed and item.previous:
@@ -66,7 +69,10 @@ def _refused(dataset: Dataset, reason: str, broken: Sequence[Violation]) -> Iter
 
 def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) -> Iterator[Check]:
     invalid, rows = sum(item.invalid_rows for item in done), sum(item.rows for item in done)
-    yield Check("schema", True, {"rows": rows, "quarantined_rows": invalid}, description=f"{invalid} of {rows + invalid} rows quarantined")
+    undated = max((item.undated for item in done), default=0)
+    found = {"rows": rows, "quarantined_rows": invalid, **({UNDATED: undated} if undated else {})}
+    lost = f"; {undated:,} rows of the source have no usable event time" if undated else ""
+    yield Check("schema", True, found, description=f"{invalid:,} of {rows + invalid:,} rows quarantined{lost}")
     small = [item for item in done if item.rows < dataset.min_rows]
     yield Check(
         "volume",
