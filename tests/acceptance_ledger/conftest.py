@@ -21,6 +21,7 @@ import pytest
 from mlops_assets.cli import main
 from mlops_assets.cli.init import create_project
 from mlops_assets.components.workspace import open_workspace
+from mlops_assets.registry import open_registry
 
 DEFINITIONS = """
 type: mlops_assets.Dataset
@@ -77,7 +78,7 @@ class Answer:
 class Project:
     """A project folder that works in prod; ``keys`` holds the API key of each principal by name."""
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
+    def __init__(self, folder: Path, database: Path, settings: str = "") -> None:
         self.folder = folder
         create_project(folder)
         shutil.rmtree(folder / "definitions" / "diabetes")
@@ -87,6 +88,9 @@ class Project:
         (folder / "data" / "visits.csv").write_text(visits())
         with (folder / "pyproject.toml").open("a") as file:
             file.write(f"\n{settings}")
+        for home in ("", "dev", "test", "prod") if settings else ("",):
+            (folder / ".mlops" / home).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(database, folder / ".mlops" / home / "mlflow.db")
         self.keys: dict[str, str] = {}
 
     def mlops(self, *words: str, who: str | None = None, code: int = 0, **environment: str) -> Answer:
@@ -118,9 +122,17 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database; making one takes seconds."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    open_registry(f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts"), experiment="template")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def new_project(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Callable[..., Project]:
     """Makes projects; tables of settings may be given."""
-    return lambda settings="": Project(tmp_path_factory.mktemp("projects") / "project", settings)
+    return lambda settings="": Project(tmp_path_factory.mktemp("projects") / "project", database, settings)
 
 
 @pytest.fixture(scope="package", autouse=True)
