@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,18 @@ def materialize_features(context: dg.AssetExecutionContext, workspace: Workspace
         report(context, asset, [_stored(item) for item in done])
         yield from check_results(context, asset, [Check("schema", False, description=str(error))])
         raise
+    if view.online is not None and done:
+        _publish(workspace, view, done[-1].key)
     yield from emit(context, asset, [_stored(item) for item in done], _checks(workspace, view, done))
+
+
+def _publish(workspace: Workspace, view: FeatureView, key: str | None) -> None:
+    """Make the newest partition of this run what the server looks up by entity; it never replaces a newer one."""
+    from mlops_assets.serving.online import open_online
+    from mlops_assets.serving.publication import publish_partition
+
+    with contextlib.closing(open_online(workspace.settings.online_url)) as online:
+        publish_partition(view, workspace.catalogue, key, workspace.store, online)
 
 
 def _stored(item: Computed) -> Stored:
