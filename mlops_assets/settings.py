@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     journal_on: bool = Field(True, description="Whether predictions are journaled.")
     journal_flush: float = Field(0.1, gt=0, description="Seconds between writes: what a killed worker may lose.")
     journal_sync: float = Field(1.0, ge=0, description="Seconds between fsyncs: what a power cut may lose. 0: at every write.")
-    journal_memory_mb: int = Field(64, ge=1, description="Memory for lines that the disk does not take, in MiB; beyond it they are dropped.")
+    journal_memory_mb: int = Field(64, ge=1, description="Memory for lines the disk does not take, in MiB; more is dropped.")
     journal_segment_mb: int = Field(64, ge=1, description="Size at which a segment is closed, in MiB.")
     journal_rotate: float = Field(300.0, gt=0, description="Seconds after which a segment is closed, so that it can be compacted.")
 

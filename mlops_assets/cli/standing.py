@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.components.decisions import approvals_needed
 from mlops_assets.cli.watching import describe_watching, watching_text
+from mlops_assets.components.decisions import approvals_needed
 from mlops_assets.errors import MlopsError
 from mlops_assets.governance.approvals import standing
 from mlops_assets.ledger.events import minute
