@@ -27,7 +27,7 @@ MODEL = "churn"
 TRAINED_AT = "2025-12-22"
 """As-of partition of the first champion, the last whole one before the competitor enters."""
 CHANGE = date(2026, 1, 1)
-WEEKS, YEAR = 20, 52
+WEEKS, YEAR = 18, 52
 TICK = timedelta(minutes=20)
 """How long after the end of a week the clock is set: schedules are due a quarter of an hour after it."""
 METRIC = "roc_auc"
@@ -56,7 +56,7 @@ def demo_loop(home: Path, *, change: bool = True, weeks: int | None = None) -> N
     Args:
         home: folder of the demonstration's project; what an earlier one left there is replaced.
         change: whether the competitor enters.
-        weeks: how many weeks; default: 20, or a year without the change.
+        weeks: how many weeks; default: 18, or a year without the change.
     """
     began = time.monotonic()
     project = make_project(home, change=change)

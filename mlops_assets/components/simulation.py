@@ -71,6 +71,7 @@ class Simulation:
         self._log = logging.getLogger("mlops.simulation")
         self._log.setLevel(logging.ERROR)
         self._assets = AssetDaemon(settings={}, pre_sensor_interval_seconds=30)
+        self._assets._logger.setLevel(logging.ERROR)
         self._iterations: dict[str, Any] = {}
         self.runs = 0
 

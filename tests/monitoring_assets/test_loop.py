@@ -30,7 +30,7 @@ def test_weeks_go_by_and_everything_follows_by_itself(template: Path, tmp_path: 
                 "churn/performance",
             ):
                 assert store.current(asset, key) is not None, f"{asset}@{key}"
-        assert store.partitions("churn/outcomes") == ["2026-01-26"], "labels of the others are not final"
+        assert store.partitions("churn/outcomes")[-1] == "2026-01-26", "labels of later weeks are not final"
         assert store.current("churn/performance", "2026-02-09").facts["coverage"]["coverage"] == 1.0
         decided = [event.kind for event in ledger.events("churn") if event.kind.startswith("retraining_")]
         assert len(decided) >= 3

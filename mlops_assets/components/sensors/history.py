@@ -45,7 +45,8 @@ def windows_of(workspace: Workspace, name: str) -> tuple[Window, ...]:
     confirm = model.retrain.confirm.of if model.retrain else 1
     assets = [f"{name}/{kind}" for kind in ("drift", "performance")]
     there = {key for asset in assets for key in workspace.store.partitions(asset) if key is not None and calendar.contains(key)}
-    keys = sorted(there, key=calendar.start_of)[-max(LEAST_WINDOWS, confirm) :]
+    ended = [key for key in there if calendar.end_of(key) <= workspace.now()]
+    keys = sorted(ended, key=calendar.start_of)[-max(LEAST_WINDOWS, confirm) :]
     drift, performance = (workspace.store.window(asset, keys) for asset in assets)
     windows = []
     for key in keys:
