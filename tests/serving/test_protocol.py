@@ -1,0 +1,83 @@
+"""Answers on the wire: the head leaves with the body, and what has no body or is broken still arrives."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from mlops_assets.serving.protocol import _OneWrite
+from tests.serving.conftest import Deployment
+
+
+class Wire:
+    """A transport that remembers its writes."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        pytest.param([HEAD, b"{}"], [HEAD + b"{}"], id="head and body are one"),
+        pytest.param([HEAD, b""], [HEAD], id="an answer to HEAD"),
+        pytest.param([HEAD, b"{", b"}"], [HEAD + b"{", b"}"], id="a body in parts"),
+        pytest.param([b"HTTP/1.1 100 Continue\r\n\r\n"], [b"HTTP/1.1 100 Continue\r\n\r\n"], id="an interim answer does not wait"),
+        pytest.param([HEAD + b"{}", HEAD, b"{}"], [HEAD + b"{}", HEAD + b"{}"], id="an answer in one piece"),
+    ],
+)
+def test_what_is_written_together(given: list[bytes], sent: list[bytes]) -> None:
+    wire = Wire()
+    transport = _OneWrite(wire)
+    for data in given:
+        transport.write(data)
+    assert wire.writes == sent
+
+
+def test_a_head_without_its_body_leaves_when_the_connection_closes() -> None:
+    wire = Wire()
+    transport = _OneWrite(wire)
+    transport.write(HEAD)
+    transport.close()
+    assert (wire.writes, wire.closed, transport.is_closing()) == ([HEAD], True, True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body"),
+    [
+        pytest.param(b"HEAD /ping HTTP/1.1\r\nhost: x\r\n\r\n", b"200", b"", id="HEAD"),
+        pytest.param(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n", b"404", b"not_found", id="an error"),
+        pytest.param(b"no request at all\r\n\r\n", b"400", b"Invalid HTTP request", id="no HTTP"),
+        pytest.param(
+            b"GET /ping HTTP/1.1\r\nhost: x\r\n\r\nGET /ping HTTP/1.1\r\nhost: x\r\n\r\n",
+            b"200",
+            b'{"status":"ok"}',
+            id="two in one packet",
+        ),
+    ],
+)
+def test_answers_of_a_running_server_are_whole(deployed: Deployment, request_: bytes, status: bytes, body: bytes) -> None:
+    host, port = deployed.server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(request_)
+        received, wanted = b"", request_.count(b"HTTP/1.1") or 1
+        while received.count(b"HTTP/1.1 ") < wanted or (body and received.count(body) < wanted):
+            part = connection.recv(65536)
+            assert part, received
+            received += part
+    assert received.split(b" ", 2)[1] == status
+    assert b"\r\n\r\n" in received
