@@ -59,8 +59,7 @@ def variant(project: Path, key: str, without: str | None) -> Contender:
 
 def echo(*, workers: int = 1) -> Contender:
     """The echo application on the stack that the server stands on."""
-    run = [sys.executable, "-m", "uvicorn", "benchmarks.serving.echo:app", "--host", "127.0.0.1", "--port", "{port}"]
-    run += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--log-level", "warning"]
+    run = [sys.executable, "-c", "from benchmarks.serving.echo import main; main()", "--port", "{port}"]
     name = f"echo (uvicorn), {workers} worker{'s' if workers > 1 else ''}"
     variables: dict[str, Any] = {"PYTHONPATH": str(REPOSITORY)}
     return Contender(name, [*run, "--workers", str(workers)], "/", own_body, None, {}, variables)

@@ -1,25 +1,47 @@
-"""The limit: an ASGI application on the same server software that reads a body and answers with as many bytes as a prediction has."""
+"""The limit: an ASGI application that answers with the body of the request, on the stack that the prediction server stands on."""
 
 from __future__ import annotations
 
-import sys
+import argparse
 from typing import Any
-
-ANSWER = b'{"predictions":[0.123456789012345678],"model":"bench","version":1,"prediction_ids":["00000000-0000-7000-8000-000000000000"]}'
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer anything."""
-    if scope["type"] != "http":
-        return
-    await receive()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
+    """Send the body back."""
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    message = await receive()
+    body = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": ANSWER})
+    await send({"type": "http.response.body", "body": body})
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve it as a worker of the prediction server is served."""
     import uvicorn
 
-    if len(sys.argv) > 1:
-        uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", lifespan="off", access_log=False, log_level="warning")
+    from mlops_assets.serving.protocol import OneWriteProtocol
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    uvicorn.run(
+        "benchmarks.serving.echo:app",
+        port=options.port,
+        workers=options.workers,
+        loop="uvloop",
+        http=OneWriteProtocol,
+        proxy_headers=False,
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+    )

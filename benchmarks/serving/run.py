@@ -85,7 +85,7 @@ class Bench:
         project = self.scratch.folder
         rows = self._together([echo(), server(project, self.key), server(project, self.key, form="mlflow")])
         rows += self._together([echo(workers=2), server(project, self.key, workers=2)])
-        return rows + [row for peer in self._peers() for row in self._together([peer], peer=True)]
+        return rows + [self._peer(contender) for contender in self._peers()]
 
     def costs(self) -> list[dict[str, Any]]:
         """One worker with all duties, and without each."""
@@ -160,27 +160,30 @@ class Bench:
 
     def _together(self, contenders: Sequence[Contender], *, peer: bool = False) -> list[dict[str, Any]]:
         """Servers that run side by side and are measured in turns, so that a busy moment of the machine meets all of them."""
+        with contextlib.ExitStack() as stack:
+            servers = [stack.enter_context(self._started(contender)) for contender in contenders]
+            for running in servers:
+                self._round(running, 1, seconds=1)
+            memory = [running.memory_mb() for running in servers]
+            rounds = [[(self._round(running, 1), self._round(running, 100)) for running in servers] for _ in range(self.options.rounds)]
+            return [
+                {
+                    "name": running.contender.name,
+                    "peer": peer,
+                    "first_answer": running.first_answer,
+                    "memory": memory[index],
+                    "one": _median([turn[index][0] for turn in rounds]),
+                    "many": _median([turn[index][1] for turn in rounds]),
+                }
+                for index, running in enumerate(servers)
+            ]
+
+    def _peer(self, contender: Contender) -> dict[str, Any]:
         try:
-            with contextlib.ExitStack() as stack:
-                servers = [stack.enter_context(self._started(contender)) for contender in contenders]
-                for running in servers:
-                    self._round(running, 1, seconds=1)
-                memory = [running.memory_mb() for running in servers]
-                rounds = [[(self._round(running, 1), self._round(running, 100)) for running in servers] for _ in range(self.options.rounds)]
-                return [
-                    {
-                        "name": running.contender.name,
-                        "peer": peer,
-                        "first_answer": running.first_answer,
-                        "memory": memory[index],
-                        "one": _median([turn[index][0] for turn in rounds]),
-                        "many": _median([turn[index][1] for turn in rounds]),
-                    }
-                    for index, running in enumerate(servers)
-                ]
+            return self._together([contender], peer=True)[0]
         except RuntimeError as error:
             print(error, file=sys.stderr)
-            return [{"name": contender.name, "peer": peer, "problem": str(error)} for contender in contenders]
+            return {"name": contender.name, "peer": True, "problem": str(error)}
 
     def _round(self, running: Running, rows: int, seconds: float | None = None) -> dict[str, Any]:
         bodies = [running.contender.body(ROWS[index * rows : (index + 1) * rows]) for index in range(BODIES)]

@@ -119,10 +119,10 @@ def _swaps(report: dict[str, Any]) -> str:
 
 def _machine(report: dict[str, Any]) -> str:
     machine = report["machine"]
-    busy = [row["neighbours"] for row in _measurements(report)]
-    shared = f"; other processes took up to {max(busy):.0%} of the cores during a measurement (median {sorted(busy)[len(busy) // 2]:.0%})"
+    busy = sorted(row["neighbours"] for row in _measurements(report))
+    others = f"; other processes took up to {busy[-1]:.0%} of them during a measurement (median {busy[len(busy) // 2]:.0%})" if busy else ""
     return (
-        f"{machine['processor']}, {machine['cores']} cores shared with the load generator{shared if busy else ''};"
+        f"{machine['processor']}, {machine['cores']} cores shared with the load generator{others};"
         f" load average at the start {machine['load_average'][0]:g}; Python {machine['python']}."
     )
 

@@ -20,4 +20,5 @@ class Scoring:
     @bentoml.api(batchable=True, max_batch_size=1000, max_latency_ms=5000)
     def predict(self, rows: list[dict[str, Any]]) -> list[float]:
         """Probabilities of rows."""
-        return self.pipeline.predict_proba(pd.DataFrame(rows))[:, 1].tolist()
+        probabilities: list[float] = self.pipeline.predict_proba(pd.DataFrame(rows))[:, 1].tolist()
+        return probabilities
