@@ -187,3 +187,45 @@ def shift(loop: Loop, key: str) -> None:
         return table.set_column(table.column_names.index("recency_days"), "recency_days", recency)
 
     replace_predictions(loop, key, moved)
+
+
+UNDATED = """
+---
+type: mlops_assets.Dataset
+attributes: {name: people, source: {csv: people.csv}, primary_key: [person]}
+---
+type: mlops_assets.Model
+attributes:
+  name: answers
+  task: binary_classification
+  examples: {from: people, target: says_yes}
+  training: {estimator: {lightgbm: {num_leaves: 4, num_boost_round: 10, min_data_in_leaf: 10}}}
+  gates:
+    - {gate: leakage, off: true, reason: the test is not about it}
+    - {gate: consistency, off: true, reason: the test is not about it}
+    - {gate: calibration, off: true, reason: the test is not about it}
+  score: {}
+"""
+
+
+def test_an_undated_model_is_scored_and_watched_as_of_now(redefine) -> None:
+    loop = redefine(more=UNDATED)
+    random = np.random.default_rng(7)
+    age = random.integers(18, 90, 600)
+    yes = age + random.normal(0, 15, 600) > 50
+    lines = [f"{person},{a},{'true' if y else 'false'}" for person, (a, y) in enumerate(zip(age, yes, strict=True))]
+    (loop.project / "people.csv").write_text("\n".join(["person,age,says_yes", *lines]))
+    stages = [f"answers/{stage}" for stage in ("training_set", "model", "evaluation", "candidate")]
+    result = loop.run(
+        "people", *stages, "answers/champion", "answers/scores", "answers/predictions", "answers/data_quality", "answers/drift"
+    )
+    assert result.success, failure(result)
+    assert loop.workspace.store.current("answers/scores", None).rows == 600
+    tick = loop.tick("labels_mature")
+    assert [r.asset_selection[0].to_user_string() for r in tick.requests] == ["answers/outcomes"]
+    assert all(result.success for result in loop.carry_out(tick))
+    measured = loop.tick("labels_mature")
+    assert [r.asset_selection[0].to_user_string() for r in measured.requests] == ["answers/performance"]
+    assert all(result.success for result in loop.carry_out(measured))
+    facts = loop.workspace.store.current("answers/performance", None).facts
+    assert facts["measured"]["status"] == "inconclusive", "nobody sent what happened"

@@ -42,6 +42,8 @@ def tick_labels(workspace: Workspace, instance: dg.DagsterInstance) -> Tick:
 def _outcomes(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
     calendar = model_windows(workspace.catalogue.models[name], workspace.catalogue).calendar
     if calendar is None:
+        if (read := _due_undated(workspace, name)) is not None:
+            yield run_request([f"{name}/outcomes"], None, None, run_key=f"{name}/outcomes {_mark(read)}")
         return
     due = due_outcomes(workspace, name)
     for first, last, _, every in ranges(calendar, list(due)):
@@ -52,20 +54,33 @@ def _outcomes(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
 
 def _performance(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
     """The newest partition with predictions, where it is not measured, or not on today's outcomes and predictions."""
-    store, calendar = workspace.store, model_windows(workspace.catalogue.models[name], workspace.catalogue).calendar
-    if calendar is None:
+    store, windows = workspace.store, model_windows(workspace.catalogue.models[name], workspace.catalogue)
+    if workspace.ledger.state(name).champion is None:
         return
-    keys = [key for key in store.partitions(f"{name}/predictions") if key is not None and calendar.contains(key)]
-    if not keys or workspace.ledger.state(name).champion is None:
+    newest: str | None = None
+    if windows.calendar is not None:
+        keys = [key for key in store.partitions(f"{name}/predictions") if key is not None and windows.calendar.contains(key)]
+        if not keys:
+            return
+        newest = max(keys, key=windows.calendar.start_of)
+    elif store.current(f"{name}/predictions", None) is None:
         return
-    newest = max(keys, key=calendar.start_of)
-    horizon = model_windows(workspace.catalogue.models[name], workspace.catalogue).horizon
-    there = current(workspace, f"{name}/outcomes", window_keys(workspace, name, newest, back=horizon))
+    there = current(workspace, f"{name}/outcomes", window_keys(workspace, name, newest, back=windows.horizon))
     if estimates(workspace.catalogue.models[name]):
         there += current(workspace, f"{name}/predictions", window_keys(workspace, name, newest))
     read, before = inputs_of(there), store.current(f"{name}/performance", newest)
     if before is None or dict(before.inputs) != read:
-        yield run_request([f"{name}/performance"], newest, newest, run_key=f"{name}/performance {newest} {_mark(read)}")
+        at = f" {newest}" if newest else ""
+        yield run_request([f"{name}/performance"], newest, newest, run_key=f"{name}/performance{at} {_mark(read)}")
+
+
+def _due_undated(workspace: Workspace, name: str) -> dict[str, str] | None:
+    """What outcomes of an undated model would be joined from, where they are missing or were joined from something else."""
+    predicted = workspace.store.current(f"{name}/predictions", None)
+    if predicted is None:
+        return None
+    read = inputs_of([predicted, *feedback_of(workspace, name, None)])
+    return read if _differs(workspace.store.current(f"{name}/outcomes", None), read) else None
 
 
 def _known(instance: dg.DagsterInstance, request: dg.RunRequest) -> bool:
