@@ -1,7 +1,8 @@
 """Which partitions of data sets and feature views a model at a partition reads, and which of those are missing or stale.
 
-Stale is a partition of a data set that was read under another declaration, and one of a feature view that another
-definition computed, or whose inputs were corrected since, at most `recompute` ago. A model never becomes stale here.
+Stale is a partition of a data set that was read under another declaration, or whose volume check is red: it is read
+again, so that the check counts again. Stale is one of a feature view that another definition computed, or whose inputs
+were corrected since, at most `recompute` ago. A model never becomes stale here.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MISSING = "not there"
 DECLARED = "read under another declaration"
+TOO_FEW = "with fewer rows than min_rows"
 DEFINED = "computed by another definition"
 CORRECTED = "with an input that was corrected since"
 
@@ -70,11 +72,13 @@ def needed_datasets(workspace: Workspace, name: str, key: str | None) -> Iterato
             yield Need(dataset_name, None)
             continue
         keys = sorted((k for k in datasets[dataset_name] if k is not None), key=calendar.start_of)
-        present = set(workspace.store.partitions(dataset_name))
+        present = workspace.store.window(dataset_name, keys)
         missing = [k for k in keys if k not in present]
-        again = _readable_again(workspace, dataset_name, [k for k in keys if k in present])
-        if missing or again:
-            yield _need(dataset_name, calendar, {MISSING: missing, DECLARED: again})
+        there = [k for k in keys if k in present] if _readable_again(workspace, dataset_name) else []
+        again = read_differently(workspace, dataset_name, there)
+        few = [k for k in there if present[k].rows < workspace.catalogue.datasets[dataset_name].min_rows]
+        if missing or again or few:
+            yield _need(dataset_name, calendar, {MISSING: missing, DECLARED: again, TOO_FEW: few})
 
 
 def needed_views(workspace: Workspace, name: str, key: str | None) -> Iterator[Need]:
@@ -150,15 +154,12 @@ def _need(asset: str, calendar: Calendar, reasons: Mapping[str, Sequence[str]], 
     )
 
 
-def _readable_again(workspace: Workspace, name: str, keys: Sequence[str]) -> list[str]:
-    """Partitions that were read under another declaration. A snapshot whose source has no history cannot be taken again."""
+def _readable_again(workspace: Workspace, name: str) -> bool:
+    """Whether a stored partition can be read once more. A snapshot whose source has no history cannot be taken again."""
     from mlops_assets.data.sources import has_history
 
     dataset = workspace.catalogue.datasets[name]
-    again = read_differently(workspace, name, keys)
-    if again and dataset.kind == "snapshot" and not has_history(dataset, workspace.source_context(name)):
-        return []
-    return again
+    return dataset.kind != "snapshot" or has_history(dataset, workspace.source_context(name))
 
 
 def _corrected(workspace: Workspace, view: FeatureView, window: ViewWindow, present: Mapping[str, Manifest]) -> tuple[list[str], int]:

@@ -234,3 +234,15 @@ def test_a_write_that_no_space_is_left_for_leaves_the_version_before(tmp_path: P
     assert store.current("rows", None) == before
     assert store.read(before).num_rows == 2
     assert store.verify() == []
+
+
+def test_an_empty_partition_blocks_every_time_until_the_definition_allows_it(project: Project) -> None:
+    header, *lines = orders().splitlines(keepends=True)
+    project.put("data/orders.csv", header + "".join(line for line in lines if ",2026-01-20" not in line))
+    project.declare("m", FULL)
+    for _ in range(2):
+        answer = project.mlops(*AS_OF)
+        assert answer.code == 1
+        assert "the first is 2026-01-20 with 0; at least 1 is wanted" in answer.text
+    project.declare("m", FULL.replace("  event_time: ordered\n", "  event_time: ordered\n  min_rows: 0\n"))
+    assert "2026-01-20 with 0" not in project.mlops(*AS_OF).text
