@@ -27,8 +27,10 @@ STRETCH = 13
 
 def demo_year(project: Path, weeks: int) -> None:
     """Play ``weeks`` weeks of the project at ``project`` and say how often and why the model was trained again."""
-    with quiet():
-        year = _Year(project)
+    from mlops_assets.components.simulation import Clock, dagster_clock
+
+    year = _Year(project)
+    with quiet(), dagster_clock(Clock(year.end_of(weeks))):
         year.begin(weeks)
         write_head()
         passed = list(year.play(weeks))
@@ -56,6 +58,10 @@ class _Year:
         self.workspace.now = lambda: self.watched  # type: ignore[method-assign]
         self.workspace.ledger.now = lambda: self.decided  # type: ignore[method-assign]
         self.runner: Runner = Runner(self.workspace)
+
+    def end_of(self, number: int) -> datetime:
+        """When a week's data is there; Dagster knows the partitions up to then."""
+        return self._moment(self._key(number))
 
     def begin(self, weeks: int) -> None:
         """The first champion, and data and features of the whole year; each decision looks at what had ended by then."""

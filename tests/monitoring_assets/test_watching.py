@@ -216,9 +216,9 @@ def test_an_undated_model_is_scored_and_watched_as_of_now(redefine) -> None:
     lines = [f"{person},{a},{'true' if y else 'false'}" for person, (a, y) in enumerate(zip(age, yes, strict=True))]
     (loop.project / "people.csv").write_text("\n".join(["person,age,says_yes", *lines]))
     stages = [f"answers/{stage}" for stage in ("training_set", "model", "evaluation", "candidate")]
-    result = loop.run(
-        "people", *stages, "answers/champion", "answers/scores", "answers/predictions", "answers/data_quality", "answers/drift"
-    )
+    assert loop.run("people", *stages).success
+    assert loop.run("answers/champion").success
+    result = loop.run(*(f"answers/{kind}" for kind in ("scores", "predictions", "data_quality", "drift")))
     assert result.success, failure(result)
     assert loop.workspace.store.current("answers/scores", None).rows == 600
     tick = loop.tick("labels_mature")
