@@ -7,6 +7,9 @@ import re
 import time
 from collections.abc import Callable
 
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""Keeps two random bits of a digit and sets the two that every id has there."""
+
 _FORM = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 
 
@@ -15,18 +18,17 @@ def id_maker() -> Callable[[int], list[str]]:
 
     The random bits come from a generator of its own that the operating system seeds. Ids are unique, not secret.
     """
-    bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits
+    noise = random.Random(random.SystemRandom().getrandbits(256)).randbytes
     clock = time.time
 
     def make(count: int) -> list[str]:
         moment = f"{int(clock() * 1000):012x}"
         head = f"{moment[:8]}-{moment[8:]}-7"
-        made = []
-        for _ in range(count):
-            noise = bits(74)
-            text = f"{0x8000 | (noise & 0x3FFF):04x}-{(noise >> 14) & 0xFFFFFFFFFFFF:012x}"
-            made.append(f"{head}{noise >> 62:03x}-{text}")
-        return made
+        hexes = noise(10 * count).hex()
+        return [
+            f"{head}{hexes[at : at + 3]}-{_VARIANT[hexes[at + 3]]}{hexes[at + 4 : at + 7]}-{hexes[at + 7 : at + 19]}"
+            for at in range(0, 20 * count, 20)
+        ]
 
     return make
 

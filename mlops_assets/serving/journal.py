@@ -169,7 +169,7 @@ class Journal:
         assert self._file is not None
         # Every segment says by itself what its rows hold, so that it can be read without the ones before it.
         new = {key: text for key, text in list(self._descriptions.items()) if key not in self._described}
-        content = memoryview(b"\n".join([*new.values(), self._rest]))
+        content = memoryview(b"\n".join([*new.values(), self._rest]) if new else self._rest)
         done = 0
         while done < len(content):
             done += os.write(self._file, content[done:])
