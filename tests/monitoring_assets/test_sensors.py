@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from mlops_assets.components.sensors import retraining
 from mlops_assets.components.sensors.tick import RETRAINING_TAG
 from mlops_assets.ledger.actions import promote
+from mlops_assets.spec.rollout import Rollout
 from tests.monitoring_assets.conftest import WEEKS, Loop
 from tests.monitoring_assets.test_watching import shift
 
@@ -218,9 +220,9 @@ def test_age_alone_retrains_a_model_that_nothing_else_ails(redefine: Redefine) -
 def test_a_former_champion_of_another_version_is_not_held_against_the_new_one(watched: Loop) -> None:
     spoil(watched)
     assert watched.carry_out(watched.tick("churn_retraining"))[-1].success
-    rollout = watched.workspace.catalogue.models["churn"].rollout
-    object.__setattr__(rollout, "strategy", "canary")
-    object.__setattr__(rollout, "steps", (0.05,))
+    catalogue = watched.workspace.catalogue
+    with_canary = catalogue.models["churn"].model_copy(update={"rollout": Rollout(strategy="canary", steps=(0.05,))})
+    vars(watched.workspace)["catalogue"] = replace(catalogue, models={**catalogue.models, "churn": with_canary})
     offered = watched.tick("churn_promotion")
     assert [key.to_user_string() for key in offered.requests[0].asset_selection] == ["churn/challenger"], (
         "a canary begins beside a champion"
