@@ -28,7 +28,7 @@ def main() -> None:
     """Serve it as a worker of the prediction server is served."""
     import uvicorn
 
-    from mlops_assets.serving.protocol import OneWriteProtocol
+    from mlops_assets.serving.protocol import TurnwiseProtocol
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -39,7 +39,7 @@ def main() -> None:
         port=options.port,
         workers=options.workers,
         loop="uvloop",
-        http=OneWriteProtocol,
+        http=TurnwiseProtocol,
         proxy_headers=False,
         access_log=False,
         server_header=False,

@@ -54,9 +54,12 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that servers end with their benchmark
     with tempfile.TemporaryDirectory(prefix="mlops-serving-") as folder:
-        bench = Bench(Path(folder), options)
         report = {"machine": describe(), "settings": {name: str(value) for name, value in vars(options).items()}}
-        for part in options.parts:
+        if options.resume and options.json and options.json.exists():
+            report = json.loads(options.json.read_text(encoding="utf-8"))
+        left = [part for part in options.parts if part not in report]
+        bench = Bench(Path(folder), options) if left else None
+        for part in left:
             print(f"{part} …", file=sys.stderr)
             if options.quiet:
                 wait_for_quiet(options.quiet)
@@ -239,6 +242,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--quiet", type=float, default=0, help="seconds to wait, at the longest, before each part for a quiet machine")
     parser.add_argument("--json", type=Path, help="file for all numbers")
+    parser.add_argument("--resume", action="store_true", help="measure only the parts that the file does not hold yet")
     return parser.parse_args()
 
 

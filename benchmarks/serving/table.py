@@ -24,22 +24,20 @@ def render(report: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def ratios(report: dict[str, Any]) -> dict[str, float]:
-    """How the server with one worker stands to the best peer of each column and to the echo application."""
+def ratios(report: dict[str, Any], workers: str = "1 worker") -> dict[str, float]:
+    """How the server stands to the best peer of each column, and to the echo application with as many workers."""
     found = {row["name"]: row for row in report.get("closed", ()) if "one" in row}
-    own, echo = found.get("mlops serve, 1 worker"), found.get("echo (uvicorn), 1 worker")
+    own, echo = found.get(f"mlops serve, {workers}"), found.get(f"echo (uvicorn), {workers}")
     if own is None:
         return {}
-    peers = [row for row in found.values() if row["peer"]]
     result = {}
     if echo is not None:
-        result["of echo, requests/s"] = own["one"]["rate"] / echo["one"]["rate"]
-        result["of echo, by CPU"] = echo["one"]["cpu"] / own["one"]["cpu"]
-    if peers:
-        result["best peer, one row, requests/s"] = own["one"]["rate"] / max(row["one"]["rate"] for row in peers)
-        result["best peer, one row, CPU"] = min(row["one"]["cpu"] for row in peers) / own["one"]["cpu"]
-        result["best peer, 100 rows, requests/s"] = own["many"]["rate"] / max(row["many"]["rate"] for row in peers)
-        result["best peer, 100 rows, CPU"] = min(row["many"]["cpu"] for row in peers) / own["many"]["cpu"]
+        result["echo, requests/s"] = own["one"]["rate"] / echo["one"]["rate"]
+        result["echo, CPU"] = echo["one"]["cpu"] / own["one"]["cpu"]
+    if peers := [row for row in found.values() if row["peer"]]:
+        for rows in ("one", "many"):
+            result[f"{rows}, requests/s"] = own[rows]["rate"] / max(row[rows]["rate"] for row in peers)
+            result[f"{rows}, CPU"] = min(row[rows]["cpu"] for row in peers) / own[rows]["cpu"]
     return result
 
 
@@ -69,15 +67,17 @@ def _closed(report: dict[str, Any]) -> str:
 
 
 def _ratios(report: dict[str, Any]) -> str:
-    found = ratios(report)
     lines = []
-    if "of echo, requests/s" in found:
-        share, cpu = found["of echo, requests/s"], found["of echo, by CPU"]
-        lines.append(f"One worker answers {share:.0%} of the echo application's requests/s ({cpu:.0%} by CPU time).")
-    for rows, label in (("one row", "One row"), ("100 rows", "100 rows")):
-        if f"best peer, {rows}, requests/s" in found:
-            rate, cpu = found[f"best peer, {rows}, requests/s"], found[f"best peer, {rows}, CPU"]
-            lines.append(f"{label}: {rate:.1f} times the requests/s of the best peer, {cpu:.1f} times less CPU than the thriftiest one.")
+    for workers in ("1 worker", "2 workers"):
+        found = ratios(report, workers)
+        said = []
+        if "echo, requests/s" in found:
+            said.append(f"{found['echo, requests/s']:.0%} of the echo application's requests/s ({found['echo, CPU']:.0%} by CPU)")
+        for rows, label in (("one", "one row"), ("many", "100 rows")):
+            if f"{rows}, requests/s" in found:
+                said.append(f"{label} {found[f'{rows}, requests/s']:.1f} times the best peer ({found[f'{rows}, CPU']:.1f} times by CPU)")
+        if said:
+            lines.append(f"{workers}: {'; '.join(said)}.")
     return "\n".join(lines)
 
 

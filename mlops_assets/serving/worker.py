@@ -165,14 +165,14 @@ def run(settings: Settings, listening: socket.socket, *, workers: int = 1) -> No
     """Answer on ``listening`` until SIGTERM or SIGINT; requests that are being answered are finished."""
     import uvicorn
 
-    from mlops_assets.serving.protocol import OneWriteProtocol
+    from mlops_assets.serving.protocol import TurnwiseProtocol
 
     worker = Worker(settings, workers=workers)
     worker.start()
     config = uvicorn.Config(
         worker.server,
         loop="uvloop",
-        http=OneWriteProtocol,
+        http=TurnwiseProtocol,
         proxy_headers=False,
         lifespan="on",
         access_log=False,

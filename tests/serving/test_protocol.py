@@ -1,12 +1,13 @@
-"""Answers on the wire: the head leaves with the body, and what has no body or is broken still arrives."""
+"""Answers on the wire: the head leaves with the body, all of a turn together, and what has no body or is broken still arrives."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
 
-from mlops_assets.serving.protocol import _OneWrite
+from mlops_assets.serving.protocol import HoldingTransport, Outbox
 from tests.serving.conftest import Deployment
 
 
@@ -18,6 +19,7 @@ class Wire:
         self.closed = False
 
     def write(self, data: bytes) -> None:
+        assert not self.closed
         self.writes.append(data)
 
     def is_closing(self) -> bool:
@@ -41,19 +43,45 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
     ],
 )
 def test_what_is_written_together(given: list[bytes], sent: list[bytes]) -> None:
-    wire = Wire()
-    transport = _OneWrite(wire)
-    for data in given:
-        transport.write(data)
-    assert wire.writes == sent
+    async def turn() -> tuple[list[bytes], list[bytes]]:
+        wire = Wire()
+        transport = HoldingTransport(wire, Outbox(asyncio.get_running_loop()))
+        for data in given:
+            transport.write(data)
+        before = list(wire.writes)
+        await asyncio.sleep(0)
+        return before, wire.writes
+
+    assert asyncio.run(turn()) == ([], sent)
 
 
-def test_a_head_without_its_body_leaves_when_the_connection_closes() -> None:
-    wire = Wire()
-    transport = _OneWrite(wire)
-    transport.write(HEAD)
-    transport.close()
-    assert (wire.writes, wire.closed, transport.is_closing()) == ([HEAD], True, True)
+def test_answers_of_one_turn_leave_in_their_order_and_a_lost_connection_harms_no_other() -> None:
+    async def turn() -> tuple[Wire, Wire, Wire]:
+        outbox = Outbox(asyncio.get_running_loop())
+        wires = (Wire(), Wire(), Wire())
+        for wire in wires:
+            HoldingTransport(wire, outbox).write(b"answer")
+        wires[1].closed = True
+        await asyncio.sleep(0)
+        return wires
+
+    first, lost, last = asyncio.run(turn())
+    assert (first.writes, lost.writes, last.writes) == ([b"answer"], [], [b"answer"])
+
+
+@pytest.mark.parametrize("held", [pytest.param([HEAD], id="a head alone"), pytest.param([HEAD, b"{}"], id="an answer")])
+def test_what_is_held_leaves_before_the_connection_closes(held: list[bytes]) -> None:
+    async def turn() -> Wire:
+        wire = Wire()
+        transport = HoldingTransport(wire, Outbox(asyncio.get_running_loop()))
+        for data in held:
+            transport.write(data)
+        transport.close()
+        await asyncio.sleep(0)
+        return wire
+
+    wire = asyncio.run(turn())
+    assert (wire.writes, wire.closed) == ([b"".join(held)], True)
 
 
 @pytest.mark.parametrize(
