@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ class Neighbours:
         """Share of all cores since the start that went to others, where ``ours`` is processor seconds of server and generator."""
         capacity = (time.monotonic() - self._started) * (os.cpu_count() or 1)
         return max(0.0, (_busy() - self._busy - ours) / capacity)
+
+
+def own_seconds() -> float:
+    """Processor time of this process and of its children that have ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def wait_for_quiet(seconds: float, most: float = 0.2) -> float:

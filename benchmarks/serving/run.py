@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks.serving import closed_loop, open_loop, swaps
 from benchmarks.serving.contenders import echo, server, variant
-from benchmarks.serving.machine import Neighbours, describe, wait_for_quiet
+from benchmarks.serving.machine import Neighbours, describe, own_seconds, wait_for_quiet
 from benchmarks.serving.running import Contender, Running, started
 from benchmarks.serving.scratch import Scratch, json_rows
 from benchmarks.serving.table import render
@@ -102,10 +102,10 @@ class Bench:
         """Latencies at a fixed rate."""
         with self._started(server(self.scratch.folder, self.key)) as running:
             self._round(running, 1, seconds=1)
-            watch, before = Neighbours(), running.cpu_seconds()
+            watch, before, own = Neighbours(), running.cpu_seconds(), own_seconds()
             outcome = open_loop.run(self._load(running, 60 * self.options.minutes))
             used = running.cpu_seconds() - before
-            return {**_latencies(outcome), **self._asked(outcome, used), "neighbours": watch.share(used)}
+            return {**_latencies(outcome), **self._asked(outcome, used), "neighbours": watch.share(used + own_seconds() - own)}
 
     def swaps(self) -> dict[str, Any]:
         """Changes of the champion under load."""
@@ -115,10 +115,11 @@ class Bench:
             steps += [partial(self._promoted, version), self.scratch.rollback]
         workers = 2
         with self._started(server(self.scratch.folder, self.key, workers=workers)) as running:
-            watch, before = Neighbours(), running.cpu_seconds()
+            watch, before, own = Neighbours(), running.cpu_seconds(), own_seconds()
             load = self._load(running, (len(steps) + 2) * (PAUSE + 0.1))
             report = swaps.run(load, 1, steps, pause=PAUSE)
             used = running.cpu_seconds() - before
+            neighbours = watch.share(used + own_seconds() - own)
         return {
             **_latencies(report.outcome),
             **self._asked(report.outcome, used),
@@ -129,7 +130,7 @@ class Bench:
             "oldest": report.oldest,
             "picked_up": max(report.picked_up, default=float("nan")),
             "passed": report.passed,
-            "neighbours": watch.share(used),
+            "neighbours": neighbours,
         }
 
     def _promoted(self, version: int) -> int:
