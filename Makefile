@@ -26,7 +26,8 @@ loop: $(VENV)/.installed  ## Customers change, the model fails, a retrained one 
 	@$(BIN)/mlops demo --loop
 
 test: lint  ## All checks: format, lint, types, tests
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 2 --dist loadfile tests/components tests/browser
+	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/components --ignore tests/browser
 
 lint: $(VENV)/.installed  ## Format, lint and types only
 	@$(BIN)/ruff check
