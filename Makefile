@@ -9,7 +9,6 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 	"$$python" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo "$$python" && break; done)
 
-export DAGSTER_HOME := $(CURDIR)/dagster_home
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .PHONY: help setup demo loop test lint ui bench clean
@@ -26,14 +25,14 @@ loop: $(VENV)/.installed  ## Customers change, the model fails, a retrained one 
 	@$(BIN)/mlops demo --loop
 
 test: lint  ## All checks: format, lint, types, tests
-	@$(BIN)/pytest -n 2 --dist loadfile tests/components tests/browser
-	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/components --ignore tests/browser
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed  ## Format, lint and types only
 	@$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+ui: export DAGSTER_HOME := $(CURDIR)/dagster_home
 ui: $(VENV)/.installed  ## Dagster on port 3000 and MLflow on port 5000
 	@mkdir -p .mlops
 	trap 'kill $$(jobs -p) 2>/dev/null || true' EXIT

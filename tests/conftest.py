@@ -9,6 +9,16 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+OF_THE_SUITE = ("MLOPS_TEST_DATA", "MLOPS_CONTRACT_CASES", "MLOPS_KILLS", "MLOPS_SCREENSHOTS")
+"""Settings of the tests themselves; everything else that the caller's shell says about a project is not theirs."""
+
+
+def pytest_configure() -> None:
+    """Take the caller's own project, key and Dagster instance out of the environment before anything reads it."""
+    for name in list(os.environ):
+        if name.startswith(("MLOPS_", "DAGSTER_")) and name not in OF_THE_SUITE:
+            del os.environ[name]
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

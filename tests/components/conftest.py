@@ -11,12 +11,6 @@ import pytest
 from tests.components.project import FIRST, KEY, Shop, make_project
 
 
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DAGSTER_HOME", "MLOPS_PROJECT", "MLOPS_ENVIRONMENT", "MLOPS_KEY", "MLOPS_MIRROR"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose `churn` went from data to a candidate at :data:`KEY`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
 
 from mlops_assets.components.instance_storage import QuickEventLogStorage
-from tests.components.project import Shop
+from tests.components.project import Shop, make_project
 
 ORDERS = dg.AssetKey("orders")
 
@@ -64,3 +66,13 @@ def test_a_forked_process_opens_connections_of_its_own(data: Shop) -> None:
     assert status == 0
     assert "2026-04-01" in data.instance.get_materialized_partitions(ORDERS)
     assert data.run("orders", first="2026-01-02").success
+
+
+def test_processes_that_open_a_new_instance_at_once_make_one_together(tmp_path: Path) -> None:
+    opening = (
+        "import sys, pathlib; from mlops_assets.components.instance import open_instance; from mlops_assets.settings import load_settings;"
+        "open_instance(load_settings(pathlib.Path(sys.argv[1]))).dispose()"
+    )
+    command = [sys.executable, "-c", opening, str(make_project(tmp_path / "shop"))]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
