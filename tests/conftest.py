@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,20 @@ OF_THE_SUITE = ("MLOPS_TEST_DATA", "MLOPS_CONTRACT_CASES", "MLOPS_KILLS", "MLOPS
 """Settings of the tests themselves; everything else that the caller's shell says about a project is not theirs."""
 
 
+def _settings() -> list[str]:
+    return [name for name in os.environ if name.startswith(("MLOPS_", "DAGSTER_HOME")) and name not in OF_THE_SUITE]
+
+
 def pytest_configure() -> None:
     """Take the caller's own project, key and Dagster instance out of the environment before anything reads it."""
-    for name in list(os.environ):
-        if name.startswith(("MLOPS_", "DAGSTER_")) and name not in OF_THE_SUITE:
-            del os.environ[name]
+    for name in _settings():
+        del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _no_setting_is_left_for_the_next_test() -> Iterator[None]:
+    yield
+    assert _settings() == [], "a test or a fixture has set them for every test that follows in this process"
 
 
 @pytest.fixture(scope="session")

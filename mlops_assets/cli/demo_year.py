@@ -42,14 +42,11 @@ class _Year:
     """A project with two clocks: of the stretch that is watched, and of the week that is decided about."""
 
     def __init__(self, project: Path) -> None:
-        import os
-
         from mlops_assets.components.runner import Runner
         from mlops_assets.components.workspace import Workspace
         from mlops_assets.settings import load_settings
         from mlops_assets.spec.windows import model_windows
 
-        os.environ["DAGSTER_HOME"] = str(project / "dagster_home")
         self.workspace: Workspace = Workspace(load_settings(project))
         calendar = model_windows(self.workspace.catalogue.models[MODEL], self.workspace.catalogue).calendar
         assert calendar is not None

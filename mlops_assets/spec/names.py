@@ -12,7 +12,7 @@ from mlops_assets.spec.catalogue import Declaration
 from mlops_assets.spec.cron import cron_mistake
 from mlops_assets.spec.digest import functions
 from mlops_assets.spec.findings import Findings, misspelling
-from mlops_assets.spec.lightgbm_parameters import CANONICAL
+from mlops_assets.spec.lightgbm_parameters import CANONICAL, OBJECTIVES, SET_BY_TRAINING
 from mlops_assets.spec.metrics import GREATER_IS_BETTER, OTHER_NAMES, SERVING_METRICS, metric_names
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
@@ -110,7 +110,7 @@ def check_metrics(model: Model, findings: Findings) -> None:
 
 
 def check_parameters(model: Model, findings: Findings) -> None:
-    """Every LightGBM parameter must exist, and be given once under one of its names."""
+    """Every LightGBM parameter must be one that a definition may set, given once, and its objective one of the task."""
     estimator = model.training.estimator
     if estimator.lightgbm is None:
         return
@@ -119,10 +119,15 @@ def check_parameters(model: Model, findings: Findings) -> None:
     tuned = model.training.tune.space if model.training.tune else None
     for path, name in [*named, *((("training", "tune", "space", name), name) for name in tuned or ())]:
         meaning = CANONICAL.get(name)
-        if meaning is None:
+        if name in SET_BY_TRAINING:
+            findings.add(model.name, path, f"{name!r} is set by training itself", do="Leave it out; the seed is `training.seed`.")
+        elif meaning is None:
             findings.add(model.name, path, f"LightGBM has no parameter {name!r}", suggestion=_parameter(name))
         elif path[1] == "estimator" and seen.setdefault(meaning, name) != name:
             findings.add(model.name, path, f"{name!r} and {seen[meaning]!r} are one parameter, given twice")
+        elif meaning == "objective" and path[1] == "estimator" and estimator.lightgbm[name] not in OBJECTIVES[model.task]:
+            found = f"objective {estimator.lightgbm[name]!r} does not fit {model.task}"
+            findings.add(model.name, path, found, valid=OBJECTIVES[model.task])
 
 
 def _parameter(name: str) -> str | None:

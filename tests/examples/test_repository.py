@@ -25,7 +25,8 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str, path: str | None = None) -> str:
-    environment = {**os.environ, "PATH": path or os.environ["PATH"]}
+    outer = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    environment = {**outer, "PATH": path or os.environ["PATH"]}
     done = subprocess.run(["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return done.stdout
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from mlops_assets.components.instance import open_instance
 from mlops_assets.components.runner import QUIET, RANGE_END_TAG, RANGE_START_TAG, Runner
 from mlops_assets.components.sensors.building import evaluate_tick
 from mlops_assets.components.sensors.tick import Tick
@@ -134,9 +134,8 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, str]:
 
 
 def open_loop(project: Path, moment: datetime) -> Loop:
-    os.environ["DAGSTER_HOME"] = str(project / "dagster_home")
     workspace = Workspace(load_settings(project))
-    loop = Loop(project, workspace, dg.DagsterInstance.from_config(str(project / "dagster_home")), moment)
+    loop = Loop(project, workspace, open_instance(workspace.settings), moment)
     workspace.now = lambda: loop.moment  # type: ignore[method-assign]
     workspace.ledger.now = lambda: loop.moment  # type: ignore[method-assign]
     return loop

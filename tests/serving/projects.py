@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -166,7 +167,11 @@ class Running:
         """Process ids of the workers."""
         import psutil
 
-        return [child.pid for child in psutil.Process(self.process.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since
+                found += [child.pid] if child.status() != psutil.STATUS_ZOMBIE else []
+        return found
 
     def wait_ready(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds

@@ -128,6 +128,20 @@ def test_sound_definitions_have_no_problems(check, text: str) -> None:
             None,
             "given twice",
         ),
+        (
+            "holdout: 30d",
+            "holdout: 30d\n    estimator: {lightgbm: {num_threads: 3}}",
+            "training.estimator.lightgbm.num_threads",
+            None,
+            "set by training itself",
+        ),
+        (
+            "holdout: 30d",
+            "holdout: 30d\n    estimator: {lightgbm: {objective: quantiles}}",
+            "training.estimator.lightgbm.objective",
+            None,
+            "does not fit",
+        ),
         ("holdout: 30d", "holdout: 30d\n    estimator: {python: .own:build}", "training.estimator.python", None, "own.py"),
         ("holdout: 30d", "holdout: 30d\n    estimator: {python: no_such_pkg.x:f}", "training.estimator.python", None, "no installed"),
         (

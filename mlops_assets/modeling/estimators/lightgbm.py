@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import nearest
 from mlops_assets.modeling.encoding import Form
-from mlops_assets.modeling.estimators.lightgbm_parameters import DEFAULTS, OBJECTIVES, WHERE, canonical, size_defaults
+from mlops_assets.modeling.estimators.lightgbm_parameters import DEFAULTS, WHERE, canonical, size_defaults
 from mlops_assets.modeling.estimators.protocol import Fitted, Matrix, Problem
 from mlops_assets.modeling.signature import ModelingError
+from mlops_assets.spec.lightgbm_parameters import OBJECTIVES
 
 if TYPE_CHECKING:
     import lightgbm

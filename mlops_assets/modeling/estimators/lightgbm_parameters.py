@@ -1,4 +1,4 @@
-"""Which LightGBM parameters a definition may set, under which spellings. Reference: https://lightgbm.readthedocs.io/en/stable/Parameters.html"""
+"""LightGBM parameters as training takes them: defaults, and those of a definition under their canonical names."""
 
 from __future__ import annotations
 
@@ -7,115 +7,12 @@ from typing import Any
 
 from mlops_assets.errors import nearest
 from mlops_assets.modeling.signature import ModelingError
+from mlops_assets.spec.lightgbm_parameters import ALIASES, CANONICAL, OBJECTIVES, SET_BY_TRAINING
 
 WHERE = "training.estimator.lightgbm"
 
 DEFAULTS: dict[str, Any] = {"num_boost_round": 200, "learning_rate": 0.05, "num_leaves": 31}
 """Beside LightGBM's own defaults. Leaf sizes follow the number of rows: :func:`size_defaults`."""
-
-OBJECTIVES: dict[str, tuple[str, ...]] = {
-    "binary_classification": ("binary",),
-    "multiclass_classification": ("multiclass", "multiclassova"),
-    "regression": ("regression", "regression_l1", "huber", "fair", "poisson", "quantile", "mape", "gamma", "tweedie"),
-}
-"""Objectives by task; the first is the default."""
-
-_ALIASES: dict[str, tuple[str, ...]] = {
-    "objective": ("application", "app", "loss"),
-    "boosting": ("boosting_type", "boost"),
-    "num_boost_round": (
-        "num_iterations",
-        "num_iteration",
-        "n_iter",
-        "num_tree",
-        "num_trees",
-        "num_round",
-        "num_rounds",
-        "nrounds",
-        "n_estimators",
-        "max_iter",
-    ),
-    "early_stopping_rounds": ("early_stopping_round", "early_stopping", "n_iter_no_change"),
-    "early_stopping_min_delta": (),
-    "learning_rate": ("shrinkage_rate", "eta"),
-    "num_leaves": ("num_leaf", "max_leaves", "max_leaf", "max_leaf_nodes"),
-    "max_depth": (),
-    "min_data_in_leaf": ("min_data_per_leaf", "min_data", "min_child_samples", "min_samples_leaf"),
-    "min_sum_hessian_in_leaf": ("min_sum_hessian_per_leaf", "min_sum_hessian", "min_hessian", "min_child_weight"),
-    "bagging_fraction": ("sub_row", "subsample", "bagging"),
-    "pos_bagging_fraction": ("pos_sub_row", "pos_subsample", "pos_bagging"),
-    "neg_bagging_fraction": ("neg_sub_row", "neg_subsample", "neg_bagging"),
-    "bagging_freq": ("subsample_freq",),
-    "feature_fraction": ("sub_feature", "colsample_bytree"),
-    "feature_fraction_bynode": ("sub_feature_bynode", "colsample_bynode"),
-    "extra_trees": ("extra_tree",),
-    "max_delta_step": ("max_tree_output", "max_leaf_output"),
-    "lambda_l1": ("reg_alpha", "l1_regularization"),
-    "lambda_l2": ("reg_lambda", "lambda", "l2_regularization"),
-    "linear_tree": ("linear_trees",),
-    "linear_lambda": (),
-    "min_gain_to_split": ("min_split_gain",),
-    "drop_rate": ("rate_drop",),
-    "max_drop": (),
-    "skip_drop": (),
-    "xgboost_dart_mode": (),
-    "uniform_drop": (),
-    "data_sample_strategy": (),
-    "top_rate": (),
-    "other_rate": (),
-    "min_data_per_group": (),
-    "max_cat_threshold": (),
-    "cat_l2": (),
-    "cat_smooth": (),
-    "max_cat_to_onehot": (),
-    "monotone_constraints": ("mc", "monotone_constraint", "monotonic_cst"),
-    "monotone_constraints_method": ("monotone_constraining_method", "mc_method"),
-    "monotone_penalty": ("monotone_splits_penalty", "ms_penalty", "mc_penalty"),
-    "path_smooth": (),
-    "max_bin": ("max_bins",),
-    "min_data_in_bin": (),
-    "bin_construct_sample_cnt": ("subsample_for_bin",),
-    "enable_bundle": ("is_enable_bundle", "bundle"),
-    "use_missing": (),
-    "zero_as_missing": (),
-    "is_unbalance": ("unbalance", "unbalanced_sets"),
-    "scale_pos_weight": (),
-    "sigmoid": (),
-    "boost_from_average": (),
-    "reg_sqrt": (),
-    "alpha": (),
-    "fair_c": (),
-    "poisson_max_delta_step": (),
-    "tweedie_variance_power": (),
-    "metric": ("metrics", "metric_types"),
-    "first_metric_only": (),
-    "cegb_tradeoff": (),
-    "cegb_penalty_split": (),
-}
-
-PARAMETERS: dict[str, str] = {spelling: name for name, others in _ALIASES.items() for spelling in (name, *others)}
-"""Every spelling that a definition may use, with its canonical name."""
-
-SET_HERE: frozenset[str] = frozenset(
-    [
-        "seed",
-        "random_seed",
-        "random_state",
-        "num_threads",
-        "n_jobs",
-        "nthread",
-        "deterministic",
-        "force_row_wise",
-        "force_col_wise",
-        "num_class",
-        "num_classes",
-        "verbosity",
-        "verbose",
-        "device",
-        "device_type",
-    ]
-)
-"""Set by training itself: seed from `training.seed`, classes from the target, one deterministic mode."""
 
 
 def size_defaults(rows: int) -> dict[str, int]:
@@ -132,15 +29,15 @@ def canonical(given: Mapping[str, Any], task: str, where: str = WHERE) -> dict[s
     """
     result: dict[str, Any] = {}
     for key, value in given.items():
-        if key in SET_HERE:
+        if key in SET_BY_TRAINING:
             raise ModelingError(f"{key!r} is set by training itself.", where=where, do="Leave it out; the seed is `training.seed`.")
-        name = PARAMETERS.get(key)
+        name = CANONICAL.get(key)
         if name is None:
-            guess = nearest(key, PARAMETERS)
+            guess = nearest(key, CANONICAL)
             raise ModelingError(
                 f"LightGBM has no parameter {key!r} that a definition may set.",
                 where=where,
-                do=f"Did you mean {guess!r}?" if guess else f"The valid ones are {', '.join(_ALIASES)}.",
+                do=f"Did you mean {guess!r}?" if guess else f"The valid ones are {', '.join(ALIASES)}.",
             )
         if name in result:
             raise ModelingError(f"{name!r} is given twice, once as {key!r}.", where=where, do="Give it once.")
