@@ -1,8 +1,14 @@
 """Drift of a wide table: this project's statistics and decision beside Evidently's own report on the same rows.
 
-Each side runs in a process of its own, which reads the same files, so that time and peak memory are its own; CPU seconds are given
-too, for a machine that does other things beside. Reading the files is not timed on either side. Both give KS, Wasserstein, PSI and
-Jensen-Shannon for every column; the statistics are compared.
+Each side runs in a process of its own, which reads the same files, so that time and peak memory (resident, with all imports) are its
+own; CPU seconds are given too, for a machine that does other things beside. Reading the files is not timed on any side.
+
+* `evidently`: its report with KS, Wasserstein, PSI and Jensen-Shannon for every column.
+* `exact`: the same four numbers from the same rows, column after column; they must be equal to :data:`EQUAL`.
+* `asset`: what `drift@d` does: the whole window against the sketch that a bundle's reference holds, with false-discovery control and
+  a decision. Its distances must be equal to :data:`CLOSE`; probabilities of a distance that differs in the fourth digit are not compared.
+
+Exits with 1 where numbers differ, or speed or memory miss what is aimed at.
 
     python benchmarks/monitoring/drift.py [--rows 1000000] [--columns 30]
 """
@@ -20,13 +26,17 @@ from pathlib import Path
 from typing import Any
 
 METHODS = ("ks", "wasserstein", "psi", "jensenshannon")
+DISTANCES = ("wasserstein", "psi", "jensenshannon")
+SIDES = ("evidently", "exact", "asset")
+EQUAL, CLOSE = 1e-6, 2e-3
+FASTER, SMALLER = 25, 4
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--columns", type=int, default=30)
-    parser.add_argument("--side", choices=["ours", "ours_sketch", "evidently"])
+    parser.add_argument("--side", choices=SIDES)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     if given.side:
@@ -35,10 +45,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder), given.rows, given.columns)
         found = {}
-        for side in ("ours", "ours_sketch", "evidently"):
+        for side in SIDES:
             command = [sys.executable, __file__, "--side", side, "--folder", folder]
             found[side] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    report(found, given.rows, given.columns)
+    sys.exit(report(found, given.rows, given.columns))
 
 
 def make(folder: Path, rows: int, columns: int) -> None:
@@ -56,42 +66,60 @@ def make(folder: Path, rows: int, columns: int) -> None:
         pq.write_table(pa.table(table), folder / f"{name}.parquet", row_group_size=100_000)
 
 
-def ours(folder: Path, sketched: bool = False) -> dict[str, Any]:
-    """Column after column; the reference as it is, or as the sketch that a bundle's reference holds."""
+def exact(folder: Path) -> dict[str, Any]:
+    """Column after column, both samples as they are."""
     import pyarrow.parquet as pq
+    from scipy.stats import kstwo  # noqa: F401  (every side has imported what it uses before the clock starts)
 
     from mlops_assets.monitoring import statistics
-    from mlops_assets.monitoring.sketch import ColumnSketch, sketch_column
+    from mlops_assets.monitoring.parallel import each
+    from mlops_assets.monitoring.sketch import sketch_column
 
     names = pq.read_schema(folder / "window.parquet").names
-    stored = {}
-    if sketched:
-        for name in names:
-            stored[name] = sketch_column(name, "float64", pq.read_table(folder / "reference.parquet", columns=[name]).column(0)).to_json()
-    from scipy.stats import kstwo  # noqa: F401  (both sides have imported what they use before the clock starts)
-
     seconds, cpu, result = 0.0, 0.0, {}
     for name in names:
-        rows = [pq.read_table(folder / f"{file}.parquet", columns=[name]).column(0) for file in ("reference", "window")[sketched:]]
+        rows = [pq.read_table(folder / f"{file}.parquet", columns=[name]).column(0) for file in ("reference", "window")]
         start, start_cpu = time.perf_counter(), time.process_time()
-        old = ColumnSketch.from_json(stored[name]) if sketched else sketch_column(name, "float64", rows[0], exact=True)
-        new = sketch_column(name, "float64", rows[-1], exact=True)
+        old, new = each(lambda column: sketch_column("x", "float64", column, exact=True), rows, numbers=sum(map(len, rows)))
         assert old.numbers is not None
         assert new.numbers is not None
-        ks = statistics.ks(old.numbers, new.numbers)
         shares = statistics.shares(old, new)
         result[name] = {
-            "ks": statistics.ks_probability(ks, old.numbers.n, new.numbers.n),
+            "ks": statistics.ks_probability(statistics.ks(old.numbers, new.numbers), old.numbers.n, new.numbers.n),
             "wasserstein": statistics.wasserstein(old.numbers, new.numbers),
             "psi": statistics.psi(*shares),
             "jensenshannon": statistics.jensen_shannon(*shares),
         }
         seconds, cpu = seconds + time.perf_counter() - start, cpu + time.process_time() - start_cpu
+        del rows, old, new
     return {"seconds": seconds, "cpu": cpu, "peak": peak(), "statistics": result}
 
 
-def ours_sketch(folder: Path) -> dict[str, Any]:
-    return ours(folder, sketched=True)
+def asset(folder: Path) -> dict[str, Any]:
+    """The window against a stored reference, decided."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from scipy.stats import kstwo  # noqa: F401
+
+    from mlops_assets.monitoring.drift import measure_drift
+    from mlops_assets.monitoring.reference import Reference
+    from mlops_assets.monitoring.sketch import ColumnSketch, sketch_column
+    from mlops_assets.spec.monitor import DriftRule
+
+    sketches, rows = [], 0
+    for name in pq.read_schema(folder / "window.parquet").names:
+        column = pq.read_table(folder / "reference.parquet", columns=[name]).column(0)
+        sketches.append(ColumnSketch.from_json(sketch_column(name, "float64", column).to_json()))
+        rows = len(column)
+    label = sketch_column("target", "category", pa.array([True, False]))
+    reference = Reference("m", "b" * 64, "binary_classification", (False, True), rows, rows, (), tuple(sketches), (), label)
+    window = pq.read_table(folder / "window.parquet")
+    start, cpu = time.perf_counter(), time.process_time()
+    drift = measure_drift(reference, window, DriftRule())
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    found = {column.name: dict(column.statistics or {}) for column in drift.columns}
+    result = {name: {**body, "jensenshannon": body["jensen_shannon"]} for name, body in found.items()}
+    return {"seconds": seconds, "cpu": cpu, "peak": peak(), "statistics": result}
 
 
 def evidently(folder: Path) -> dict[str, Any]:
@@ -120,16 +148,28 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def report(found: dict[str, Any], rows: int, columns: int) -> None:
-    base = found["evidently"]
+def report(found: dict[str, Any], rows: int, columns: int) -> int:
+    """Print the table and what was asserted; the exit code."""
+    base, missed = found["evidently"], []
     print(f"drift of {rows:,} rows x {columns} columns, reference of the same size; {', '.join(METHODS)} each")
-    print(f"{'':22}{'seconds':>9}{'CPU s':>9}{'CPU ratio':>11}{'peak MB':>9}{'ratio':>7}{'largest difference':>20}")
-    for side, title in (("evidently", "Evidently's report"), ("ours", "directly"), ("ours_sketch", "against the sketch")):
-        body = found[side]
-        worst = max(abs(body["statistics"][c][m] - base["statistics"][c][m]) for c in base["statistics"] for m in METHODS)
-        times, memory = base["cpu"] / body["cpu"], base["peak"] / body["peak"]
-        numbers = f"{body['seconds']:9.2f}{body['cpu']:9.2f}{times:10.1f}x{body['peak'] / 2**20:9.0f}{memory:6.1f}x"
-        print(f"{title:22}{numbers}{worst:20.2g}")
+    print(f"{'':26}{'seconds':>9}{'ratio':>8}{'CPU s':>9}{'ratio':>8}{'peak MB':>9}{'ratio':>7}{'largest difference':>20}")
+    titles = {"evidently": "Evidently's report", "exact": "exact, both samples", "asset": "drift@d, against a sketch"}
+    for side, title in titles.items():
+        body, compared = found[side], DISTANCES if side == "asset" else METHODS
+        worst = max(abs(body["statistics"][c][m] - base["statistics"][c][m]) for c in base["statistics"] for m in compared)
+        times, cpu, memory = (base[part] / body[part] for part in ("seconds", "cpu", "peak"))
+        numbers = f"{body['seconds']:9.2f}{times:7.1f}x{body['cpu']:9.2f}{cpu:7.1f}x{body['peak'] / 2**20:9.0f}{memory:6.1f}x"
+        print(f"{title:26}{numbers}{worst:20.2g}")
+        if side != "evidently":
+            limit = CLOSE if side == "asset" else EQUAL
+            told = {
+                f"{', '.join(compared)} equal to {limit:g}": worst <= limit,
+                f"{FASTER} times faster": times >= FASTER,
+                f"a {SMALLER}th of the memory": memory >= SMALLER,
+            }
+            missed += [f"{title}: not {what}" for what, holds in told.items() if not holds]
+    print("\n".join(missed) or f"numbers equal, at least {FASTER} times faster, at most a {SMALLER}th of the memory")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.monitoring.columns import SCORE, TARGET
 from mlops_assets.monitoring.errors import MonitoringError
+from mlops_assets.monitoring.parallel import each
 from mlops_assets.monitoring.reference import Reference, independent_rows, scores_of, sketch_score
 from mlops_assets.monitoring.sketch import ColumnSketch, sketch_column
 
@@ -168,10 +169,12 @@ def measure_drift(
     n, effective = window.num_rows, independent_rows(window, reference.entity if entity is None else entity)
     worth = effective / n if n else 1.0
     worth_reference = reference.rows_effective / reference.rows if reference.rows else 1.0
-    columns = [
-        _compare(old, _read(window, old), rule, len(reference.columns), worth, worth_reference, seed + place)
-        for place, old in enumerate(reference.columns)
-    ]
+
+    def compared(place: int) -> ColumnDrift:
+        old = reference.columns[place]
+        return _compare(old, _read(window, old), rule, len(reference.columns), worth, worth_reference, seed + place)
+
+    columns = each(compared, range(len(reference.columns)), numbers=n * len(reference.columns))
     score: list[ColumnDrift] = []
     if SCORE in window.column_names:
         current = sketch_score(scores_of(window, len(reference.score)), reference.classes if len(reference.score) > 1 else (), exact=True)

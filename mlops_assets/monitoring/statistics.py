@@ -41,6 +41,8 @@ def ks(reference: Numbers, current: Numbers) -> float:
     import numpy as np
 
     few, many = (reference, current) if len(reference.values) <= len(current.values) else (current, reference)
+    if few.counts is None and many.counts is None:
+        return _ks_of_samples(few.values, many.values, repeated=few.distinct < few.n)
     places = [few.values]
     if (reference.between is not None or current.between is not None) and len(many.values) <= EVERY_VALUE:
         places.append(many.values)
@@ -49,6 +51,19 @@ def ks(reference: Numbers, current: Numbers) -> float:
         for at in places
         for inclusive in (True, False)
     )
+
+
+def _ks_of_samples(few: Array, many: Array, *, repeated: bool) -> float:
+    """The same for two sorted samples: each value of ``few`` is looked up in ``many`` once, and a second time only where values repeat."""
+    import numpy as np
+
+    n, up_to = len(few), np.searchsorted(many, few, side="right")
+    below = up_to
+    if bool((many[np.maximum(up_to - 1, 0)] == few).any()):
+        below = np.searchsorted(many, few, side="left")
+    rank = np.arange(n)
+    first, last = (np.searchsorted(few, few, side="left"), np.searchsorted(few, few, side="right")) if repeated else (rank, rank + 1)
+    return max(float(np.abs(last / n - up_to / len(many)).max()), float(np.abs(first / n - below / len(many)).max()))
 
 
 def ks_probability(distance: float, n_reference: float, n_current: float) -> float:
@@ -76,8 +91,13 @@ def ks_detectable(alpha: float, n_reference: float, n_current: float) -> float:
 
 def wasserstein(reference: Numbers, current: Numbers) -> float:
     """Area between the two distribution functions, in standard deviations of the reference."""
-    compact = reference.counts is not None and current.counts is None
-    return (_area_of_few if compact else _area)(reference, current) / max(reference.sd, LEAST_SD)
+    if current.counts is not None:
+        area = _area(reference, current)
+    elif reference.counts is not None:
+        area = _area_of_few(reference, current)
+    else:
+        area = _area_of_samples(reference.values, current.values)
+    return area / max(reference.sd, LEAST_SD)
 
 
 def _area(a: Numbers, b: Numbers) -> float:
@@ -86,6 +106,17 @@ def _area(a: Numbers, b: Numbers) -> float:
     values = np.sort(np.concatenate([a.values, b.values]), kind="stable")
     at = values[:-1]
     return float(np.abs(a.share_below(at) - b.share_below(at)) @ np.diff(values))
+
+
+def _area_of_samples(a: Array, b: Array) -> float:
+    """The same for two sorted samples, as the mean distance of their quantiles, which change at multiples of 1 / n and of 1 / m."""
+    import numpy as np
+
+    n, m = len(a), len(b)
+    if n == m:
+        return float(np.abs(a - b).mean())
+    cuts = np.sort(np.concatenate([np.arange(1, n + 1) * m, np.arange(1, m + 1) * n]), kind="stable")
+    return float(np.abs(a[(cuts - 1) // m] - b[(cuts - 1) // n]) @ np.diff(cuts, prepend=0)) / (n * m)
 
 
 def _area_of_few(few: Numbers, many: Numbers) -> float:
