@@ -84,6 +84,7 @@ def monitoring_checks(model: Model, kind: AssetKind) -> tuple[PlannedCheck, ...]
             ("measured", "ERROR", f"{metric} on matured labels is not worse than at the gate; less coverage is inconclusive."),
             *(estimated if estimates(model) else ()),
             ("label", "WARN", "The labels that matured are distributed as at the gate."),
+            ("concept", "WARN", f"The model's errors did not rise by {model.monitor.concept.min_effect:.0%} along the stream of outcomes."),
         ),
     }
     asset = f"{model.name}/{kind}"

@@ -17,6 +17,13 @@ class DriftRule(Spec):
     min_effect: float = Field(0.1, ge=0, description="Smaller effects never alarm, however many rows show them.")
 
 
+class ConceptRule(Spec):
+    """When the errors of a model count as risen."""
+
+    false_alarm_rate: Share = Field(0.002, gt=0, lt=1, description="ADWIN's delta: chance of an alarm at a look, while errors stay.")
+    min_effect: float = Field(0.1, ge=0, description="Smaller rises of the mean error, as a share of it, never alarm.")
+
+
 class PerformanceRule(Spec):
     """How performance is measured on matured labels."""
 
@@ -48,10 +55,11 @@ class Alert(Spec):
 
 
 class Monitor(Spec):
-    """Windows, drift, performance and alerts."""
+    """Windows, drift of inputs and of what they mean, performance and alerts."""
 
     window: Duration = Field(Duration(7, "day"), description="How much recent data is compared with the reference.")
     drift: DriftRule = Field(DriftRule(), description="When a column counts as drifted.")
+    concept: ConceptRule = Field(ConceptRule(), description="When the errors of the model count as risen.")
     performance: PerformanceRule = Field(PerformanceRule(), description="How performance is measured.")
     estimate_performance: bool = Field(False, description="Estimate performance before labels arrive.")
     alerts: tuple[Alert, ...] = Field((), description="Rules that notify and act.")

@@ -10,6 +10,7 @@ import dagster as dg
 from mlops_assets.components.emit import Emitted, partition_keys
 from mlops_assets.components.metadata import manifest_metadata
 from mlops_assets.components.watching.emitting import Finding, Watched, emit_watched, plottable
+from mlops_assets.components.watching.errors import errors_by_version
 from mlops_assets.components.watching.labels import as_predicted_for, horizon_of, known_labels
 from mlops_assets.errors import MlopsError
 
@@ -46,7 +47,11 @@ def _join(workspace: Workspace, name: str, key: str | None) -> Watched:
         key,
         joined.table,
         inputs={predicted.reference: predicted.digest, **labels.inputs},
-        facts={"coverage": coverage.to_json(), "versions": predicted.facts.get("versions", {})},
+        facts={
+            "coverage": coverage.to_json(),
+            "versions": predicted.facts.get("versions", {}),
+            "errors": errors_by_version(workspace, name, joined.table),
+        },
     )
     metadata = {**manifest_metadata(manifest), **plottable(coverage.to_json())}
     if before is not None and before.digest != manifest.digest:

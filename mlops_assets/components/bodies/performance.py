@@ -10,6 +10,7 @@ import dagster as dg
 from mlops_assets.components.emit import Emitted, partition_keys
 from mlops_assets.components.watching.champions import bundle_of_version
 from mlops_assets.components.watching.emitting import Finding, Watched, emit_watched, plottable
+from mlops_assets.components.watching.errors import watch_version
 from mlops_assets.components.watching.windows import VersionWindow, version_window
 from mlops_assets.plan.checks import estimates
 from mlops_assets.spec.windows import model_windows, monitor_periods
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 KEPT = ("status", "covered", "value", "low", "high", "n", "n_effective", "gate", "drop", "base_rate", "detail")
 """What decisions read of a measurement."""
+CHANGES = 10
+"""How many changes of the mean error are kept, the newest."""
 RECONCILED = 8
 """How many past estimates are held against what was measured later."""
 
@@ -71,6 +74,7 @@ def _measure(workspace: Workspace, name: str, key: str | None) -> Watched:
         facts["estimated"] = _estimated(workspace, model, recent, metric)
         facts["reconciled"] = _reconciled(workspace, name, key, measured)
     facts["label"] = _label(model, matured)
+    facts["concept"] = _concept(workspace, name, key, matured.version.number, measured)
     rows = [{"metric": part, **{k: found.get(k) for k in ("value", "n")}, **_bounds(found)} for part, found in measured.metrics.items()]
     schema = pa.schema([("metric", pa.string()), ("value", pa.float64()), ("n", pa.int64()), ("low", pa.float64()), ("high", pa.float64())])
     manifest = workspace.store.write(f"{name}/performance", key, pa.Table.from_pylist(rows, schema), inputs=inputs, facts=facts)
@@ -149,6 +153,16 @@ def _label(model: Model, window: VersionWindow) -> dict[str, Any]:
     return {"status": found.status, "detail": found.detail, "effect": found.effect, "n": found.n}
 
 
+def _concept(workspace: Workspace, name: str, key: str | None, version: int, measured: Performance) -> dict[str, Any]:
+    """Whether errors rose along the version's stream; labels of too few predictions, or none in the newest partition, say nothing."""
+    found, newest = watch_version(workspace, name, version, key)
+    body = found.to_json() | {"changes": found.to_json()["changes"][-CHANGES:]}
+    if found.status == "inconclusive" or (measured.covered and newest):
+        return body
+    said = "no label matured in the newest partition" if not newest else "labels cover too few predictions"
+    return body | {"status": "inconclusive", "detail": f"{said}; before, {found.detail}"}
+
+
 def _bounds(found: Any) -> dict[str, float | None]:
     low, high = found.get("interval") or (None, None)
     return {"low": low, "high": high}
@@ -160,6 +174,8 @@ def _shown(facts: dict[str, Any]) -> dict[str, Any]:
     plotted |= {f"{metric}_at_gate": measured["gate"], "drop": measured["drop"], "coverage": coverage["coverage"], "rows": measured["n"]}
     plotted |= {"waiting": coverage["waiting"], "base_rate": measured["base_rate"], "status": measured["status"]}
     plotted |= {"version_watched": measured["version"]}
+    concept = facts["concept"]
+    plotted |= {"error": concept["now"], "error_before": concept["before"], "error_changes": len(concept["changes"])}
     if estimated := facts.get("estimated"):
         plotted |= {f"{metric}_estimated": estimated["value"], "estimate_error": facts["reconciled"]["error"]}
     return plottable(plotted)
@@ -172,6 +188,9 @@ def _findings(facts: dict[str, Any], measured: Performance, estimated: bool) -> 
         yield _of_estimate(facts["estimated"], facts["reconciled"], measured.metric)
     label = facts["label"]
     yield Finding("label", label["status"], label["detail"], {"n": label["n"], "effect": label["effect"]})
+    concept = facts["concept"]
+    errors = {"error": concept["now"], "error_before": concept["before"], "rise": concept["rise"], "n": concept["rows"]}
+    yield Finding("concept", concept["status"], concept["detail"], errors)
 
 
 def _of_estimate(found: Any, reconciled: Any, metric: str) -> Finding:
