@@ -2,12 +2,13 @@
 
     python benchmarks/serving/run.py [--seconds 5] [--rounds 3] [--minutes 1] [--peers FOLDER | --no-peers] [--parts closed costs …]
 
-Needs `wrk`. Everything runs on this machine, which the load generator shares, in four parts:
+Needs `wrk`. Everything runs on this machine, which the load generator shares, in five parts:
 
 closed  32 connections of `wrk`, one row and a hundred rows a request: `mlops serve` with typed validation, key check, journal and
         metrics, an echo application on the same stack, and mlflow, MLServer and BentoML with the same trees behind a scikit-learn
         pipeline. Peers have no key check and no journal. They are installed below ``--peers`` with pip, each in its own environment.
 costs   what each of the four duties costs: the same server without it, in turns.
+shadow  latency at a fixed rate, and requests/s, with a shadow and without one, in turns.
 open    requests at a fixed rate for ``--minutes``, latency counted from when each was due.
 swaps   ten promotions and ten rollbacks while requests come at that rate, every answer held against the ledger.
 
@@ -36,7 +37,7 @@ from benchmarks.serving.scratch import Scratch, json_rows
 from benchmarks.serving.table import render
 from benchmarks.serving.variants import DUTIES
 
-PARTS = ("closed", "costs", "open", "swaps")
+PARTS = ("closed", "costs", "shadow", "open", "swaps")
 BODIES = 16
 """Different requests that are sent in turn."""
 
@@ -98,14 +99,33 @@ class Bench:
             rounds = [[self._round(running, 1) for running in servers] for _ in range(2 * self.options.rounds)]
         return [{"name": contender.name, **_median([turn[index] for turn in rounds])} for index, contender in enumerate(variants)]
 
+    def shadow(self) -> list[dict[str, Any]]:
+        """The same champion with and without a shadow: at the fixed rate, and with 32 connections."""
+        watched = Scratch(self.folder / "shadowed")
+        watched.promote(watched.register(watched.train()))
+        watched.shadow(watched.register(watched.train(8)))
+        projects = {"no shadow": (self.scratch.folder, self.key), "with a shadow": (watched.folder, watched.key())}
+        with contextlib.ExitStack() as stack:
+            servers = [stack.enter_context(self._started(server(*given))) for given in projects.values()]
+            rounds = [[self._paced(running) for running in servers] for _ in range(2 * self.options.rounds)]
+            closed = [[self._round(running, 1) for running in servers] for _ in range(self.options.rounds)]
+        return [
+            {
+                "name": name,
+                **{part: statistics.median(turn[index][part] for turn in rounds) for part in ("p50", "p95", "p99", "cpu")},
+                "errors": sum(turn[index]["errors"] for turn in rounds),
+                "neighbours": max(turn[index]["neighbours"] for turn in rounds),
+                "paced": self.options.rate,
+                "closed": _median([turn[index] for turn in closed]),
+            }
+            for index, name in enumerate(projects)
+        ]
+
     def open(self) -> dict[str, Any]:
         """Latencies at a fixed rate."""
         with self._started(server(self.scratch.folder, self.key)) as running:
             self._round(running, 1, seconds=1)
-            watch, before, own = Neighbours(), running.cpu_seconds(), own_seconds()
-            outcome = open_loop.run(self._load(running, 60 * self.options.minutes))
-            used = running.cpu_seconds() - before
-            return {**_latencies(outcome), **self._asked(outcome, used), "neighbours": watch.share(used + own_seconds() - own)}
+            return self._paced(running, 60 * self.options.minutes)
 
     def swaps(self) -> dict[str, Any]:
         """Changes of the champion under load."""
@@ -203,6 +223,12 @@ class Bench:
             "requests": found.requests,
             "neighbours": watch.share(used + found.wrk_seconds),
         }
+
+    def _paced(self, running: Running, seconds: float | None = None) -> dict[str, Any]:
+        watch, before, own = Neighbours(), running.cpu_seconds(), own_seconds()
+        outcome = open_loop.run(self._load(running, seconds or self.options.seconds))
+        used = running.cpu_seconds() - before
+        return {**_latencies(outcome), **self._asked(outcome, used), "neighbours": watch.share(used + own_seconds() - own)}
 
     def _load(self, running: Running, seconds: float) -> open_loop.Load:
         contender = running.contender

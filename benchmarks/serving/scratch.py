@@ -117,6 +117,12 @@ class Scratch:
 
         actions.promote(self.ledger, MODEL, version, "benchmark", needed=0)
 
+    def shadow(self, version: int) -> None:
+        """Make a candidate the champion's shadow."""
+        from mlops_assets.ledger import actions
+
+        actions.start_rollout(self.ledger, MODEL, version, "benchmark", needed=0, strategy="shadow", steps=[0.0], share=0.0)
+
     def rollback(self) -> int:
         """Give all traffic back to the champion before; returns its version."""
         from mlops_assets.ledger import actions

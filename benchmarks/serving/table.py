@@ -20,7 +20,7 @@ _COLUMNS = (
 
 def render(report: dict[str, Any]) -> str:
     """The whole report as text."""
-    parts = [_closed(report), _ratios(report), _costs(report), _open(report), _swaps(report), _machine(report)]
+    parts = [_closed(report), _ratios(report), _costs(report), _shadow(report), _open(report), _swaps(report), _machine(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -93,6 +93,29 @@ def _costs(report: dict[str, Any]) -> str:
     return _markdown(("one worker, one row", "requests/s", "p50 / p99 ms", "CPU µs/request", "cost of the duty, CPU µs"), lines)
 
 
+def _shadow(report: dict[str, Any]) -> str:
+    if not report.get("shadow"):
+        return ""
+    alone, watched = report["shadow"]
+    more = "; ".join(
+        f"{name} {watched[part] - alone[part]:+.2f} ms ({watched[part] / alone[part] - 1:+.0%})"
+        for part, name in (("p50", "median"), ("p95", "p95"), ("p99", "p99"))
+    )
+    lines = [
+        (
+            row["name"],
+            " / ".join(f"{row[part]:.2f}" for part in ("p50", "p95", "p99")),
+            f"{row['cpu']:.0f}",
+            f"{row['closed']['rate']:,.0f}",
+            f"{row['errors'] + row['closed']['errors']}",
+        )
+        for row in report["shadow"]
+    ]
+    paced = f"{alone['paced']:g} requests/s"
+    head = ("one worker, one row", f"{paced}: p50 / p95 / p99 ms", "CPU µs/request", "32 connections: requests/s", "errors")
+    return f"{_markdown(head, lines)}\n\nA shadow adds at {paced}: {more}."
+
+
 def _open(report: dict[str, Any]) -> str:
     found = report.get("open")
     if not found:
@@ -129,7 +152,7 @@ def _machine(report: dict[str, Any]) -> str:
 
 def _measurements(report: dict[str, Any]) -> list[dict[str, Any]]:
     closed = [row[part] for row in report.get("closed", ()) if "one" in row for part in ("one", "many")]
-    return [*closed, *report.get("costs", ()), *(report[part] for part in ("open", "swaps") if report.get(part))]
+    return [*closed, *report.get("costs", ()), *report.get("shadow", ()), *(report[part] for part in ("open", "swaps") if report.get(part))]
 
 
 def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

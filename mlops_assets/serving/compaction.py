@@ -82,13 +82,14 @@ def by_day(model: str, moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d")
 
 
-def compact(journal: Path, store: Store, *, calendar: Calendar = by_day) -> Compaction:
+def compact(journal: Path, store: Store, *, calendar: Calendar = by_day, clock: Callable[[int], int] | None = None) -> Compaction:
     """Move what closed segments hold into the store; see the module.
 
     Args:
         journal: folder of the segments. An absent folder is an empty one.
         store: where rows go.
         calendar: the partition of a model's moment.
+        clock: for simulations, whose servers go by the wall's clock: from journaled times to those that rows get. Absent: they stay.
 
     Raises:
         StoreError: when the store does not take the rows; nothing is removed then.
@@ -105,7 +106,7 @@ def compact(journal: Path, store: Store, *, calendar: Calendar = by_day) -> Comp
                 done.open += 1
                 continue
             held.callback(os.close, file)
-            _read(path, found, calendar)
+            _read(path, found, calendar, clock)
             paths.append(path)
         for (asset, partition), lines in sorted(found.rows.items()):
             done.partitions.append(_merge(store, asset, partition, lines, found.versions))
@@ -147,7 +148,7 @@ def _claim(path: Path) -> int | None:
     return file
 
 
-def _read(path: Path, into: _Segments, calendar: Calendar) -> None:
+def _read(path: Path, into: _Segments, calendar: Calendar, clock: Callable[[int], int] | None) -> None:
     decode = msgspec.json.Decoder(list).decode
     kinds = {"error": "prediction_errors", "outcome": "feedback"}
     with path.open("rb") as stream:
@@ -159,6 +160,8 @@ def _read(path: Path, into: _Segments, calendar: Calendar) -> None:
                     into.versions[record[1], record[2]] = record
                     continue
                 model = record[3]
+                if clock is not None:
+                    record[2] = clock(record[2])
                 key = calendar(model, datetime.fromtimestamp(record[2] / 1e6, UTC))
                 name = kinds.get(kind) or ("shadow_predictions" if record[5] == "shadow" else "predictions")
             except (ValueError, IndexError, TypeError):
@@ -277,6 +280,7 @@ def _key_column(values: Sequence[Any]) -> Any:
     """Keys as they were sent: whole numbers if all are, else text."""
     import pyarrow as pa
 
+    values = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
     if all(value is None or (isinstance(value, int) and -(2**63) <= value < 2**63) for value in values):
         return pa.array(values, pa.int64())
     return pa.array([None if value is None else str(value) for value in values], pa.string())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_assets.serving.metrics import Stats
 
@@ -64,6 +65,14 @@ class Deployed:
     def answering(self) -> list[Variant]:
         """Those that answer requests."""
         return [variant for variant in (self.champion, self.challenger) if variant is not None]
+
+    def known_to(self, variant: Variant, rows: Sequence[Any]) -> Sequence[Any]:
+        """The rows without what only another live version takes: while versions differ, callers give what all of them need."""
+        own = variant.served.scorer.reader
+        others = {name for other in self.variants() for name in other.served.scorer.reader.names} - {*own.names, *own.entity}
+        if not others:
+            return rows
+        return [{k: v for k, v in row.items() if k not in others} if isinstance(row, Mapping) else row for row in rows]
 
 
 def place_of(model: str, version: int, key: str) -> float:

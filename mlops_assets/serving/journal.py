@@ -47,7 +47,7 @@ class PredictionLine(msgspec.Struct, array_like=True, gc=False):
     variant: str
     principal: str
     keys: Sequence[str | None]
-    rows: Sequence[Any]
+    rows: Sequence[Any] | msgspec.Raw
     predictions: Sequence[Any]
     latency: int
     as_of: Sequence[Mapping[str, int]] | None = None

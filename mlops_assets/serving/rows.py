@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,23 @@ _TYPES: dict[str, Any] = {
     "datetime": str,
     "date": str,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one request.
+
+    Attributes:
+        values: typed ones or mappings.
+        typed: which of the two.
+        as_of: as-of times of looked-up features (microseconds by view), where there are.
+        text: the same rows as the JSON list that the request held, where it can stand in the journal as it is.
+    """
+
+    values: Sequence[Any]
+    typed: bool
+    as_of: Sequence[Mapping[str, int]] | None = None
+    text: bytes | None = None
 
 
 class RowReader:
@@ -168,6 +186,14 @@ def key_text(values: Sequence[Any]) -> str | None:
     if any(value is None for value in values):
         return None
     return str(values[0]) if len(values) == 1 else json.dumps([str(value) for value in values], separators=(",", ":"), ensure_ascii=False)
+
+
+def text_of_rows(body: bytes) -> bytes | None:
+    """The list in a body that :attr:`RowReader.decode` took, as it stands there and on one line; None where that cannot be told at once."""
+    # Without a backslash a quotation mark is one, so that the key stands once and nothing follows its list but the closing brace.
+    if not body.startswith(b'{"data":') or b"\\" in body or b"\n" in body or b"\r" in body or body.count(b'"data"') != 1:
+        return None
+    return body[body.index(b"[") : body.rindex(b"]") + 1]
 
 
 def read_document(body: bytes) -> tuple[Any, bool]:

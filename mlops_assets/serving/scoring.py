@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from mlops_assets.modeling.bundle import Bundle
 
-INLINE_ROWS = 128
-"""Up to so many rows a booster scores on the event loop; more would keep other requests waiting."""
+INLINE_ROWS = 32
+"""Up to so many rows a booster scores on the event loop; more are worth the way to the scoring thread, where they keep no request
+waiting and another core works on them."""
 
 PATHS = ("single_row", "booster", "thread")
 
@@ -111,6 +112,13 @@ def make_scorer(bundle: Bundle, frame: pd.DataFrame) -> Scorer:
     if scorer.path != "single_row":
         scorer.single = None
     return scorer
+
+
+def finite(found: np.ndarray) -> bool:
+    """Whether every number is one."""
+    import numpy as np
+
+    return bool(np.isfinite(found).all())
 
 
 def equal(found: Any, expected: Any) -> bool:

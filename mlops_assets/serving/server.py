@@ -15,10 +15,9 @@ import mlops_assets
 from mlops_assets.modeling.signature import InputProblem
 from mlops_assets.serving import feedback, forms, open_inference
 from mlops_assets.serving.access import Gate, Route, Router
-from mlops_assets.serving.batching import ScoringThread
 from mlops_assets.serving.errors import RequestError, invalid_rows
-from mlops_assets.serving.predicting import NotTyped, Predictor, Rows, Scored
-from mlops_assets.serving.rows import read_document
+from mlops_assets.serving.predicting import NotTyped, Predictor, Scored
+from mlops_assets.serving.rows import Rows, read_document, text_of_rows
 
 if TYPE_CHECKING:
     from mlops_assets.governance.principals import Actor
@@ -89,7 +88,6 @@ class Reply:
     body: bytes
     status: int = 200
     headers: Headers = (JSON,)
-    after: Callable[[], None] | None = None
 
 
 class Server:
@@ -179,20 +177,17 @@ class Server:
         headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
-        if reply.after is not None:
-            reply.after()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.predictor.thread = ScoringThread(asyncio.get_running_loop(), self.limits.waiting)
+                self.predictor.start(asyncio.get_running_loop(), self.limits.waiting)
                 watching = asyncio.create_task(self._watch_bodies())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 watching.cancel()
-                if self.predictor.thread is not None:
-                    self.predictor.thread.stop()
+                await self.predictor.stop()
                 self._on_stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -207,13 +202,14 @@ class Server:
             except ValueError:
                 values = None
             if values:
-                scored = await self._score(call, deployed, Rows(values, True))
+                text = text_of_rows(body) if self.journal is not None else None
+                scored = await self._score(call, deployed, Rows(values, True, text=text))
         if scored is None:
             rows, freshness = self._plain_rows(deployed, body)
             scored = await self._score(call, deployed, rows)
         classes = self._classes(deployed)
         features = freshness.to_json() if freshness is not None else None
-        return Reply(forms.own_answer(deployed.model, scored, classes, features), after=scored.after)
+        return Reply(forms.own_answer(deployed.model, scored, classes, features))
 
     def _plain_rows(self, deployed: Deployed, body: bytes) -> tuple[Rows, Freshness | None]:
         """Rows of a body that does not hold typed rows alone, with the features of those that name an entity."""
@@ -252,7 +248,7 @@ class Server:
         names = deployed.champion.served.scorer.reader.names
         document, plain = read_document(body)
         scored = await self._score(call, deployed, _rows(deployed, forms.mlflow_rows(document, names), plain))
-        return Reply(forms.mlflow_answer(scored), after=scored.after)
+        return Reply(forms.mlflow_answer(scored))
 
     async def _score(self, call: Call, deployed: Deployed, rows: Rows, pinned: Variant | None = None) -> Scored:
         count = len(rows.values)
@@ -429,7 +425,7 @@ class Server:
         body = await self._body(call)
         inference = open_inference.read_inference(body, call.header(open_inference.HEADER_LENGTH))
         scored = await self._score(call, deployed, _rows(deployed, inference.rows, inference.plain), pinned)
-        return Reply(open_inference.answer(deployed.model, scored, inference), after=scored.after)
+        return Reply(open_inference.answer(deployed.model, scored, inference))
 
     def _pinned(self, deployed: Deployed, parts: Mapping[str, str]) -> Variant | None:
         """The live version that a path names, if it names one."""

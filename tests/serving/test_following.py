@@ -244,19 +244,31 @@ def test_a_shadow_is_scored_and_journaled_and_never_answers(project: Project) ->
     server = start(project, journal_flush=0.05)
     rows = json_rows(bundles[0], 20, entity=True)
     expected = [bundle.predict_rows(rows).tolist() for bundle in bundles]
-    with server.client(project.key("caller")) as client:
-        eventually(lambda: client.get("/models").status_code == 200)
-        answers = [client.post("/models/m/predict", json={"data": [row]}).json() for row in rows]
+    with server.client(project.key("caller")) as client, server.client(project.key("caller", name="other")) as other:
+        eventually(lambda: client.get("/models").status_code == other.get("/models").status_code == 200)
+        answers = [
+            # The last comes in lines, so that its text cannot stand in the journal as it is.
+            asking.post("/models/m/predict", content=json.dumps({"data": [row]}, indent=1 if row is rows[-1] else None)).json()
+            for row, asking in zip(rows, [client, other, other, client, other] * 4, strict=True)
+        ]
         together = client.post("/models/m/predict", json={"data": rows}).json()
     assert [answer["predictions"][0] for answer in answers] == together["predictions"] == expected[0]
     assert {answer["version"] for answer in answers} == {1}
     assert server.stop() == 0
     lines = [json.loads(line) for path in project.settings.journal.glob("*.jsonl") for line in path.read_text().splitlines()]
-    shadows = {
-        made: n for line in lines if line[0] == "predictions" and line[5] == "shadow" for made, n in zip(line[1], line[9], strict=True)
-    }
-    assert [shadows[answer["prediction_ids"][0]] for answer in answers] == expected[1]
-    assert len(shadows) == 40
+    said: dict[str, dict[str, Any]] = {"champion": {}, "shadow": {}}
+    for line in lines:
+        if line[0] == "predictions":
+            # Id: who asked, routing key, the row, the prediction.
+            said[line[5]].update({made: (line[6], *one) for made, *one in zip(line[1], line[7], line[8], line[9], strict=True)})
+    ids = [answer["prediction_ids"][0] for answer in answers]
+    assert len(said["shadow"]) == len(said["champion"]) == 40
+    assert [said["shadow"][made][3] for made in ids] == expected[1]
+    assert [said["champion"][made][3] for made in ids] == expected[0]
+    for variant in ("champion", "shadow"):
+        assert [said[variant][made][:3] for made in ids] == [
+            (name, str(row["person"]), row) for name, row in zip(["app", "other", "other", "app", "other"] * 4, rows, strict=True)
+        ]
 
 
 def test_versions_with_different_features_share_traffic_while_callers_give_both(project: Project) -> None:

@@ -17,7 +17,7 @@ from mlops_assets.modeling.signature import BundleInputError
 from mlops_assets.serving import single_row
 from mlops_assets.serving.errors import RequestError
 from mlops_assets.serving.examples import edge_rows, rows_to_compare
-from mlops_assets.serving.rows import RowReader, read_json
+from mlops_assets.serving.rows import RowReader, read_json, text_of_rows
 from mlops_assets.serving.scoring import equal, make_scorer
 from tests.serving.projects import TYPES, Project, json_rows, people
 
@@ -151,3 +151,22 @@ def test_handles_are_given_back_and_threads_have_their_own(bundle: Bundle) -> No
         for found in pool.map(lambda _: [scorer.score_row(row) for row in rows], range(20)):
             assert found == expected
     assert np.isfinite(expected).all()
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"data":[{"a": 1}, {"a":2}]}', b'[{"a": 1}, {"a":2}]'),
+        (b'{"data": [{"a": "]} and more["}]} ', b'[{"a": "]} and more["}]'),
+        (b' {"data":[{}]}', None),
+        (b'{"data":[{"a":\n1}]}', None),
+        (b'{"data":[{"a":1}],"data":[{"a":2}]}', None),
+        (rb'{"data":[{"a":1}],"\u0064ata":[{"a":2}]}', None),
+        (rb'{"data":[{"a":"\"]"}]}', None),
+        (b'{"data":[{"data":1}]}', None),
+    ],
+)
+def test_rows_are_journaled_as_they_were_written_where_nothing_can_be_mistaken(body: bytes, text: bytes | None) -> None:
+    found = text_of_rows(body)
+    assert found == text
+    assert found is None or json.loads(found) == json.loads(body)["data"]
