@@ -57,7 +57,9 @@ def version_window(workspace: Workspace, name: str, stage: str, key: str | None,
     table = read_together(workspace, manifests)
     if table is None or VERSION not in table.column_names:
         table = pa.table({VERSION: pa.array([], pa.int64())})
-    table = table.filter(pc.equal(table.column(VERSION), pa.scalar(version.number, pa.int64())))
+    mine = pc.equal(table.column(VERSION), pa.scalar(version.number, pa.int64()))
+    if mine.null_count or pc.all(mine).as_py() is False:
+        table = table.filter(mine)
     return VersionWindow(version, reference_of(workspace, name, version), table, manifests)
 
 
