@@ -2,5 +2,6 @@
 
 from mlops_assets.components.location import build_definitions
 from mlops_assets.components.workspace import open_workspace
+from mlops_assets.settings import find_project
 
-defs = build_definitions(open_workspace())
+defs = build_definitions(open_workspace(find_project()))

@@ -40,9 +40,10 @@ def demo(
     from mlops_assets.cli.run import run_model
     from mlops_assets.components.runner import model_key
     from mlops_assets.components.workspace import open_workspace
+    from mlops_assets.settings import find_project
 
     began = time.monotonic()
-    workspace = open_workspace(project)
+    workspace = open_workspace(find_project(project))
     reports: list[dict[str, Any]] = []
     skipped: list[str] = []
     with Progress() as progress:

@@ -41,12 +41,13 @@ def run(
     from mlops_assets.cli.report import as_junit, as_markdown, as_text, build_report
     from mlops_assets.components.runner import StepFailed, model_key
     from mlops_assets.components.workspace import open_workspace
+    from mlops_assets.settings import find_project
 
     with answering(json):
         for file in (summary, junit):
             if file is not None:
                 _writable(file)
-        workspace = open_workspace(project)
+        workspace = open_workspace(find_project(project))
         key = model_key(workspace, name, parse_moment(as_of, "--as-of") if as_of else None)
         try:
             with Progress() as progress:

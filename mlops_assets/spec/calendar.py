@@ -16,7 +16,6 @@ from mlops_assets.spec.durations import Duration
 
 Every = Literal["hour", "day", "week", "month"]
 
-KEY_FORMATS: dict[Every, str] = {"hour": "%Y-%m-%d-%H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m-%d"}
 COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2, "month": 3}
 
 
@@ -35,11 +34,6 @@ class Calendar:
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
-
-    @property
-    def key_format(self) -> str:
-        """``strftime`` form of the keys, the one Dagster uses for this unit."""
-        return KEY_FORMATS[self.every]
 
     @cached_property
     def first_key(self) -> str:
@@ -142,11 +136,15 @@ class Calendar:
         return local + timedelta(days=periods * (7 if self.every == "week" else 1))
 
     def _key(self, local: datetime) -> str:
-        return local.strftime(self.key_format)
+        day = local.date().isoformat()
+        return f"{day}-{local.hour:02}:{local.minute:02}" if self.every == "hour" else day
 
     def _parse(self, key: str) -> datetime:
         try:
-            return datetime.strptime(key, self.key_format).replace(tzinfo=self.zone)
+            moment = datetime.fromisoformat(f"{key[:10]}T{key[11:]}" if self.every == "hour" else key).replace(tzinfo=self.zone)
         except ValueError:
-            example = datetime(2026, 1, 1).strftime(self.key_format)
-            raise CalendarError(f"{key!r} is not a partition of this {self.every}ly calendar; keys look like {example}") from None
+            moment = None
+        if moment is None or self._key(moment) != key:
+            example = self._key(datetime(2026, 1, 1))
+            raise CalendarError(f"{key!r} is not a partition of this {self.every}ly calendar; keys look like {example}")
+        return moment
