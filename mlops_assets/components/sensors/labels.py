@@ -53,16 +53,18 @@ def _outcomes(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
 
 
 def _performance(workspace: Workspace, name: str) -> Iterator[dg.RunRequest]:
-    """The newest partition with predictions, where it is not measured, or not on today's outcomes and predictions."""
+    """The newest partition with predictions that has ended, where it is not measured, or not on today's outcomes and predictions."""
     store, windows = workspace.store, model_windows(workspace.catalogue.models[name], workspace.catalogue)
     if workspace.ledger.state(name).champion is None:
         return
     newest: str | None = None
     if windows.calendar is not None:
-        keys = [key for key in store.partitions(f"{name}/predictions") if key is not None and windows.calendar.contains(key)]
+        calendar, now = windows.calendar, workspace.now()
+        keys = [key for key in store.partitions(f"{name}/predictions") if key is not None and calendar.contains(key)]
+        keys = [key for key in keys if calendar.end_of(key) <= now]
         if not keys:
             return
-        newest = max(keys, key=windows.calendar.start_of)
+        newest = max(keys, key=calendar.start_of)
     elif store.current(f"{name}/predictions", None) is None:
         return
     there = current(workspace, f"{name}/outcomes", window_keys(workspace, name, newest, back=windows.horizon))
