@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mlops_assets.errors import MlopsError, nearest
@@ -19,6 +19,7 @@ Environment = Literal["dev", "test", "prod"]
 ENVIRONMENTS: tuple[Environment, ...] = ("dev", "test", "prod")
 
 _SAMPLE: dict[str, float] = {"dev": 0.1, "test": 1.0, "prod": 1.0}
+_KEEP_BUNDLES: dict[str, str] = {"minimal": "365d", "limited": "365d", "high": "3650d"}
 _APPROVALS: dict[str, int] = {"dev": 0, "test": 0, "prod": 2}
 
 
@@ -54,6 +55,11 @@ class Settings(BaseSettings):
     )
     channels: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Where alerts go: name of the channel to apprise URLs, such as `slack://…` or `mailto://…`."
+    )
+    keep_bundles: dict[str, str] = Field(
+        default_factory=lambda: dict(_KEEP_BUNDLES),
+        description="How long bundles stay that are out of service, by risk class, or `forever`; `mlops store prune` removes older ones. "
+        "Default: 365d, and ten years for high risk, as Article 18 of Regulation (EU) 2024/1689 keeps documents.",
     )
     approval_expires: str = Field("7d", description="How long an approval holds.")
     serve_host: str = Field("127.0.0.1", description="Address that the prediction server listens on.")
@@ -111,6 +117,18 @@ class Settings(BaseSettings):
         for field, value in derived.items():
             object.__setattr__(self, field, value)
         return self
+
+    @field_validator("keep_bundles")
+    @classmethod
+    def _known_risks_and_durations(cls, value: dict[str, str]) -> dict[str, str]:
+        from mlops_assets.spec.durations import Duration
+
+        if unknown := sorted(set(value) - set(_KEEP_BUNDLES)):
+            raise ValueError(f"{unknown[0]!r} is no risk class; valid: {', '.join(_KEEP_BUNDLES)}")
+        for keep in value.values():
+            if keep != "forever":
+                Duration.parse(keep)
+        return {**_KEEP_BUNDLES, **value}
 
     @property
     def definitions(self) -> Path:

@@ -114,6 +114,7 @@ def asset(folder: Path) -> dict[str, Any]:
     label = sketch_column("target", "category", pa.array([True, False]))
     reference = Reference("m", "b" * 64, "binary_classification", (False, True), rows, rows, (), tuple(sketches), (), label)
     window = pa.table({sketch.name: pq.read_table(folder / "window.parquet", columns=[sketch.name]).column(0) for sketch in sketches})
+    pa.default_memory_pool().release_unused()
     start, cpu = time.perf_counter(), time.process_time()
     drift = measure_drift(reference, window, DriftRule())
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu

@@ -11,6 +11,8 @@ _PURPOSE = {"description": "description", "intended_use": "intended use", "owner
 def as_text(dossier: dict[str, Any]) -> str:
     """The dossier for a terminal; ``--json`` has all of it."""
     head = f"{dossier['model']} {dossier['version']} in {dossier['environment']}: {dossier['state']} since {_time(dossier['since'])}"
+    if pruned := dossier["pruned"]:
+        head += f"\nIts bundle was removed for good at {_time(pruned['at'])} by {pruned['by']}, event {pruned['event']}: {pruned['reason']}"
     parts = [_purpose, _training, _digests, _metrics, _verdict, _decisions, _changes, _served, _incidents, _where]
     return "\n".join([head, *(line for part in parts for line in part(dossier))])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlops_assets.cli.acting import KeyOption
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 from mlops_assets.errors import MlopsError, nearest
 
@@ -130,6 +131,52 @@ def gc(
     if not json:
         verb = "would go" if dry_run else "removed"
         print(f"{len(collected.files)} files, {collected.bytes:,} bytes {verb}; {collected.kept} versions kept")
+
+
+@group.command()
+def prune(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it, only say what would go.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also show what is kept, and why.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why; stands in the ledger. No personal data.")] = "out of service for long",
+    key: KeyOption = None,
+    project: ProjectOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove bundles of versions that are out of service for longer than `keep_bundles` says, here and in MLflow, for good.
+
+    Kept is whatever serves, would be restored by a rollback, waits for a decision, served while an incident is open, or is kept by another
+    environment. Records and dossier stay and say that the bundle is gone.
+    """
+    from mlops_assets.cli.acting import answering, identify, open_for
+    from mlops_assets.components.pruning import look, prune
+    from mlops_assets.governance.retention import prunable
+
+    with answering(json):
+        workspace = open_for(project, None)
+        found = look(workspace)
+        chosen = prunable(found)
+        removed = prune(workspace, chosen, identify(workspace, key), reason) if yes else []
+    shown = [
+        {
+            "environment": one.environment,
+            "model": one.model,
+            "version": one.version,
+            "state": one.state,
+            "unused since": f"{one.unused_since:%Y-%m-%d}",
+            "bundle": one.bundle if json else one.bundle[:12],
+            "": "pruned" if one.pruned else f"kept: {one.why}" if one.why else "removed" if yes else "would go",
+        }
+        for one in found
+        if json or every or one in chosen
+    ]
+    if json:
+        rows = [{**row, "unused_since": row.pop("unused since"), "outcome": row.pop("")} for row in shown]
+        print_json({"schema": 1, "removed": yes, "bytes": sum(size for _, size in removed), "versions": rows})
+        return
+    _show({}, shown, json, "no bundle can go" if found else "no version is registered")
+    if chosen or removed:
+        size = f", {sum(size for _, size in removed):,} bytes" if removed else ""
+        print(f"{len(chosen)} {'removed' if yes else 'would go; --yes removes them'}{size}; {len(found) - len(chosen)} kept or gone before")
 
 
 @group.command()

@@ -46,6 +46,8 @@ def bundle_by_digest(workspace: Workspace, digest: str) -> Bundle:
     found = workspace.store.get_pointer(f"bundles/{digest}")
     if found is None:
         raise MlopsError(f"the store holds no bundle {digest[:12]}.", where=workspace.settings.store_url)
+    if at := found.get("pruned"):
+        raise MlopsError(f"the bundle {digest[:12]} was pruned at {at[:16]}Z.", do="Train another version; its dossier is still there.")
     return bundle_of(workspace, {"tree": found["tree"], "bundle": digest})
 
 
@@ -149,4 +151,4 @@ def champion_of_its_time(state: DeploymentState, key: str | None) -> Version | N
     reigned = [state.versions[interval.version] for interval in reversed(state.intervals)]
     if state.champion is not None:
         reigned.insert(0, state.versions[state.champion])
-    return next((v for v in reigned if key is None or v.as_of is None or v.as_of <= key), None)
+    return next((v for v in reigned if v.pruned is None and (key is None or v.as_of is None or v.as_of <= key)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.components.decisions import approvals_needed, bundle_by_digest
-from mlops_assets.components.lifecycle import DEFINITIONS, EVALUATIONS, VERDICTS
+from mlops_assets.components.lifecycle import BUNDLES, DEFINITIONS, EVALUATIONS, VERDICTS
 from mlops_assets.components.records import kept_version, record_of
 from mlops_assets.components.reproduction import version_of
 from mlops_assets.errors import MlopsError
@@ -27,10 +27,11 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
 
     version = version_of(workspace, name, number)
     kept = kept_version(workspace, name, number) or {}
+    bundle = str(version.digests["bundle"])
     try:
-        provenance = bundle_by_digest(workspace, str(version.digests["bundle"])).provenance.to_json()
+        provenance = bundle_by_digest(workspace, bundle).provenance.to_json()
     except MlopsError:
-        provenance = None
+        provenance = (workspace.store.get_pointer(f"{BUNDLES}/{bundle}") or {}).get("provenance")
     links = {"MLflow version": version_url(workspace.settings.mlflow_ui, name, number), "MLflow training run": kept.get("mlflow_url")}
     found = verify(workspace.ledger).to_json()
     records = DossierRecords(

@@ -76,6 +76,7 @@ def build_dossier(state: DeploymentState, number: int, records: DossierRecords) 
             if one.verdict == version.verdict
         ],
         "approvals": {"needed": records.needed, "given": _approvals(here, number)},
+        "pruned": _pruned(here, number),
         "changes": state_changes(here, state, number),
         "served": [{"from": one.since, "until": one.until} for one in state.intervals if one.version == number],
         "incidents": _incidents(here, state, number),
@@ -131,6 +132,14 @@ def _approvals(events: Sequence[Event], number: int) -> list[dict[str, Any]]:
         for event in events
         if event.kind == "approved" and event.version == number
     ]
+
+
+def _pruned(events: Sequence[Event], number: int) -> dict[str, Any] | None:
+    """When, by whom and why the bundle of the version was removed; None while it is there."""
+    for event in events:
+        if event.kind == "pruned" and event.version == number:
+            return {"at": event.time, "by": event.actor, "reason": event.body["reason"], "event": event.sequence}
+    return None
 
 
 def _incidents(events: Sequence[Event], state: DeploymentState, number: int) -> list[dict[str, Any]]:

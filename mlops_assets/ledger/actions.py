@@ -20,7 +20,7 @@ from mlops_assets.ledger.errors import Refused
 from mlops_assets.ledger.events import Draft, Event, minute, written_time
 from mlops_assets.ledger.log import Ledger
 from mlops_assets.ledger.state import DeploymentState, Version
-from mlops_assets.ledger.transitions import evidence, open_gates, rollback_target, violation
+from mlops_assets.ledger.transitions import evidence, nothing_to_restore, open_gates, rollback_target, violation
 
 Digests = Mapping[str, str | None]
 
@@ -277,7 +277,7 @@ def rollback(
     restored = rollback_target(state)
     if restored is None:
         raise Refused(
-            f"{model} has no earlier champion in {environment} to go back to.",
+            nothing_to_restore(state),
             do=f"Promote another version, or take the model out of service: `mlops retire {model}`.",
         )
     body = _body(who, run, restored=restored, reason=reason, needed=needed)
@@ -300,6 +300,22 @@ def archive(
     return ledger.append(
         "archived", model, who.name, _body(who, run, reason=reason, needed=needed), environment=environment, version=version
     )
+
+
+def prune(
+    ledger: Ledger,
+    model: str,
+    version: int,
+    actor: Actor | str,
+    *,
+    reason: str,
+    needed: int = 0,
+    environment: str | None = None,
+    run: str | None = None,
+) -> Event:
+    """Record that the bundle of a version goes for good, before it does. What could serve again cannot be pruned."""
+    who = _actor(actor)
+    return ledger.append("pruned", model, who.name, _body(who, run, reason=reason, needed=needed), environment=environment, version=version)
 
 
 def retire(

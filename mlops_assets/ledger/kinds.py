@@ -245,6 +245,7 @@ KINDS: Mapping[str, Kind] = dict(
         ),
         _kind("archived", "version", "it was put aside", reason=TEXT, needed=WHOLE, out_of_service=_maybe(FLAG)),
         _kind("retired", "version", "it will not serve again", reason=TEXT, needed=WHOLE),
+        _kind("pruned", "version", "its bundle was removed for good, as nothing needs it any more", reason=TEXT, needed=WHOLE),
         _kind("drift_found", "model", "the live data left the reference", metric=IDENTIFIER, window=IDENTIFIER, numbers=NUMBERS, n=WHOLE),
         _kind(
             "retraining_requested",

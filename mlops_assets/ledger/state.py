@@ -78,7 +78,8 @@ class Waiver:
 class Version:
     """A registered bundle, the state it is in, and the evidence that stands for it.
 
-    ``approvals`` answer the request that stands now; ``accepted`` are those that it last went live with.
+    ``approvals`` answer the request that stands now; ``accepted`` are those that it last went live with. ``pruned`` says when its bundle
+    was removed.
     """
 
     number: int
@@ -96,6 +97,7 @@ class Version:
     request: Request | None = None
     approvals: tuple[Approval, ...] = ()
     accepted: tuple[Approval, ...] = ()
+    pruned: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,6 +500,11 @@ def _take_out(state: DeploymentState, event: Event, to: str) -> None:
         state.predecessors = _without(state.predecessors, number)
 
 
+def _pruned(state: DeploymentState, event: Event) -> None:
+    number = _number(event)
+    state.versions[number] = replace(state.versions[number], pruned=event.time)
+
+
 def _drift_found(state: DeploymentState, event: Event) -> None:
     state.last_drift = {**event.body, "at": event.time}
 
@@ -530,6 +537,7 @@ _APPLY: Mapping[str, Callable[[DeploymentState, Event], None]] = {
     "rolled_back": _rolled_back,
     "archived": _archived,
     "retired": _retired,
+    "pruned": _pruned,
     "drift_found": _drift_found,
     "retraining_requested": _retraining,
     "retraining_declined": _retraining,

@@ -83,6 +83,7 @@ _TELL: Mapping[str, Callable[[Event, Mapping[str, Any], str], str]] = {
     "rolled_back": lambda e, b, about: f"{e.actor} rolled {about} back, version {b['restored']} takes all traffic: {b['reason']}",
     "archived": lambda e, b, about: f"{e.actor} archived {about}: {b['reason']}",
     "retired": lambda e, b, about: f"{e.actor} retired {about}: {b['reason']}",
+    "pruned": lambda e, b, about: f"{e.actor} removed the bundle of {about} for good: {b['reason']}",
     "drift_found": _drift,
     "retraining_requested": lambda e, b, about: f"{e.actor} asked to train {about} again: {b['trigger']} ({_numbers(b['numbers'])})",
     "retraining_declined": lambda e, b, about: (

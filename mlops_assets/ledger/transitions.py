@@ -67,6 +67,9 @@ ALLOWED = frozenset((row.event, row.start, row.end) for row in TRANSITIONS)
 APPROVABLE = ("candidate", "archived", "rolled_back", "approved")
 """States in which a version may be put up for approval."""
 
+PRUNABLE = ("archived", "rolled_back", "rejected", "retired")
+"""States in which the bundle of a version may be removed."""
+
 _SUBJECT_STARTS: Mapping[str, tuple[str, ...]] = {
     "promoted": ("candidate", "approved", "challenger", "archived", "rolled_back"),
     "rollout_started": ("candidate", "approved"),
@@ -74,6 +77,7 @@ _SUBJECT_STARTS: Mapping[str, tuple[str, ...]] = {
     "rejected": ("registered", "candidate", "approved"),
     "archived": tuple(str(row.start) for row in TRANSITIONS if row.event == "archived"),
     "retired": tuple(str(row.start) for row in TRANSITIONS if row.event == "retired"),
+    "pruned": PRUNABLE,
     "approval_requested": APPROVABLE,
     "approved": APPROVABLE,
     "traffic_shifted": ("challenger",),
@@ -88,6 +92,7 @@ _NOUNS = {
     "rejected": "rejection",
     "archived": "archiving",
     "retired": "retirement",
+    "pruned": "pruning",
     "approval_requested": "a request for approval",
     "approved": "approval",
     "traffic_shifted": "shifting traffic",
@@ -166,6 +171,8 @@ def _verdict_status(deployment: DeploymentState, version: Version) -> str:
 def evidence(deployment: DeploymentState, version: Version, digests: Mapping[str, Any] | None = None) -> Refusal | None:
     """Why the verdict does not let ``version`` go on: missing, not passed, or bound to other digests than it has or ``digests`` says."""
     name = f"{deployment.model} {version.number}"
+    if version.pruned is not None:
+        return Refusal(f"the bundle of {name} was pruned at {minute(version.pruned)}.", "Train and register another version.")
     verdict = deployment.verdicts.get(version.verdict)
     if verdict is None:
         return Refusal(f"{name} has no verdict in {deployment.environment}.", "Materialize its evaluation, which judges it.")
@@ -323,7 +330,7 @@ def _verdict(state: Readable, deployment: DeploymentState, draft: Draft, now: da
 
 
 _BY_APPROVER = ("approved", "rejected", "waived")
-_BY_OPERATOR = ("approval_requested", "rollout_started", "promoted", "rolled_back", "archived", "retired")
+_BY_OPERATOR = ("approval_requested", "rollout_started", "promoted", "rolled_back", "archived", "retired", "pruned")
 
 
 def _proven(state: Readable, draft: Draft, now: datetime) -> Refusal | None:
@@ -418,7 +425,7 @@ def _rolled_back(state: Readable, deployment: DeploymentState, draft: Draft, now
         return Refusal(f"version {deployment.challenger} is in the middle of a rollout.", "Roll that back first, then the champion.")
     if expected is None:
         return Refusal(
-            f"{draft.model} has no earlier champion in {draft.environment} to go back to.",
+            nothing_to_restore(deployment),
             f"Promote another version, or take the model out of service: `mlops retire {draft.model}`.",
         )
     if draft.body["restored"] != expected:
@@ -432,10 +439,24 @@ def rollback_target(deployment: DeploymentState) -> int | None:
     """The version that a rollback restores: the champion under a rollout, else the last champion before the current one."""
     if deployment.challenger is not None:
         return deployment.champion
+    return previous_champion(deployment)
+
+
+def previous_champion(deployment: DeploymentState) -> int | None:
+    """The last champion before the current one that can serve again."""
     for number in reversed(deployment.predecessors):
-        if deployment.versions[number].state == "archived":
+        version = deployment.versions[number]
+        if version.state == "archived" and version.pruned is None:
             return number
     return None
+
+
+def nothing_to_restore(deployment: DeploymentState) -> str:
+    """Why there is no earlier champion to go back to."""
+    said = f"{deployment.model} has no earlier champion in {deployment.environment} to go back to"
+    archived = [deployment.versions[n] for n in reversed(deployment.predecessors) if deployment.versions[n].state == "archived"]
+    pruned = [f"{version.number} at {minute(version.pruned)}" for version in archived if version.pruned is not None]
+    return f"{said}; pruned were {', '.join(pruned)}." if pruned else f"{said}."
 
 
 def _archived(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
@@ -447,6 +468,20 @@ def _archived(state: Readable, deployment: DeploymentState, draft: Draft, now: d
         )
     if version.state == "champion" and deployment.challenger is not None:
         return Refusal(f"version {deployment.challenger} is in the middle of a rollout.", "Archive the challenger first.")
+    return None
+
+
+def _pruned(state: Readable, deployment: DeploymentState, draft: Draft, now: datetime) -> Refusal | None:
+    version = deployment.versions[draft.version or 0]
+    name = f"{draft.model} {version.number}"
+    if version.pruned is not None:
+        return Refusal(f"the bundle of {name} was pruned at {minute(version.pruned)} already.", "There is nothing left to remove.")
+    if version.number == previous_champion(deployment):
+        return Refusal(
+            f"a rollback in {draft.environment} would restore {name}.", "Its bundle stays until another version takes its place."
+        )
+    if standing(version, 0, now).request is not None:
+        return Refusal(f"approvals of {name} are asked for in {draft.environment}.", "Wait until the request is answered or expires.")
     return None
 
 
@@ -488,6 +523,7 @@ _CHECKS = {
     "promoted": _going_live,
     "rolled_back": _rolled_back,
     "archived": _archived,
+    "pruned": _pruned,
     "incident_opened": _incident_opened,
     "incident_closed": _incident_closed,
     "retraining_requested": _retraining_requested,

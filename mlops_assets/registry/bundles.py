@@ -115,6 +115,22 @@ def check_bundle(connection: Connection, model_id: str, digest: str) -> None:
         download_bundle(connection, model_id, Path(scratch) / "bundle", digest=digest)
 
 
+def discard_bundle(connection: Connection, digest: str, when: str) -> int:
+    """Remove the bundle's files from every logged model that holds it, whose records stay and are tagged; returns how many held it."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    held = 0
+    with translated(connection.tracking_uri):
+        for logged in find_bundles(connection, digest):
+            model = connection.client.get_logged_model(logged.model_id)
+            repository = get_artifact_repository(model.artifact_location, tracking_uri=connection.tracking_uri)
+            if any(Path(file.path).name == FOLDER for file in repository.list_artifacts("data")):
+                repository.delete_artifacts(f"data/{FOLDER}")  # type: ignore[no-untyped-call]
+                held += 1
+            connection.client.set_logged_model_tags(logged.model_id, {t.PRUNED: when})
+    return held
+
+
 def download_bundle(connection: Connection, model_id: str, to: Path, *, digest: str | None = None) -> Path:
     """Copy the bundle of a logged model to the new folder ``to`` and check every byte of it.
 

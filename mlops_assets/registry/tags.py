@@ -21,6 +21,7 @@ VERDICT = "mlops.verdict"
 VERDICT_STATUS = "mlops.verdict_status"
 STATE = "mlops.state"
 FAILURE = "mlops.failure"
+PRUNED = "mlops.pruned"
 
 MLFLOW_PARENT = "mlflow.parentRunId"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.registry import tags as t
-from mlops_assets.registry.bundles import LoggedBundle, check_bundle, download_bundle, find_bundles, log_bundle
+from mlops_assets.registry.bundles import LoggedBundle, check_bundle, discard_bundle, download_bundle, find_bundles, log_bundle
 from mlops_assets.registry.connection import Connection, translated
 from mlops_assets.registry.errors import RegistryError
 from mlops_assets.registry.locks import exclusive
@@ -111,6 +111,13 @@ class Versions(Connection):
         self._check(existing, digest)
         self._bring_up_to_date(existing, wanted, description)
         return self._registered(existing, digest, created=False)
+
+    def discard(self, digest: str, when: str) -> int:
+        """Remove every copy of the bundle with ``digest``; versions and logged models stay, tagged with ``when``. Returns copies."""
+        held = discard_bundle(self, digest, when)
+        for found in self._search_versions(f"tags.`{t.BUNDLE}` = {t.quoted(digest)}"):
+            self.set_tags(found.name, int(found.version), {t.PRUNED: when})
+        return held
 
     def versions(self, name: str) -> dict[int, dict[str, str]]:
         """Tags of every registered version of ``name``, by number."""

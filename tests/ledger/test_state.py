@@ -49,6 +49,7 @@ def full_life(ledger: Ledger) -> list[Event]:
     candidate(ledger, 6)
     actions.archive(ledger, MODEL, 6, "os:ana", reason="superseded")
     actions.retire(ledger, MODEL, 6, "os:ana", reason="old")
+    actions.prune(ledger, MODEL, 6, "os:ana", reason="nobody needs it")
     return list(ledger.events())
 
 

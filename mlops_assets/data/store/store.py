@@ -296,6 +296,12 @@ class Store:
 
         return get_tree(self.files, kind, digest, to)
 
+    def delete_tree(self, kind: str, digest: str) -> int:
+        """Remove a stored directory for good; returns its bytes, 0 where there was none."""
+        from mlops_assets.data.store.trees import delete_tree
+
+        return delete_tree(self.files, kind, digest)
+
     def trees(self, kind: str) -> list[str]:
         """Digests of the stored directories of a kind, sorted."""
         from mlops_assets.data.store.trees import trees

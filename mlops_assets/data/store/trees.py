@@ -94,6 +94,14 @@ def get_tree(files: Files, kind: str, digest: str, to: Path) -> Path:
     return to
 
 
+def delete_tree(files: Files, kind: str, digest: str) -> int:
+    """Remove a stored directory for good, the listing that makes it whole first; returns its bytes, 0 where there was none."""
+    found = files.find(layout.tree_folder(kind, digest))
+    for file in sorted(found, key=lambda file: not file.path.endswith(f"/{_LISTING}")):
+        files.delete(file.path)
+    return sum(file.bytes for file in found)
+
+
 def read_listing(files: Files, kind: str, digest: str) -> list[list[str]]:
     """The listing of a stored directory, checked against its digest."""
     path = f"{layout.tree_folder(kind, digest)}/{_LISTING}"
