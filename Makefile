@@ -21,7 +21,7 @@ setup: $(VENV)/.installed  ## Make .venv with exactly what requirements.lock nam
 demo: $(VENV)/.installed  ## From raw data to registered candidates, with a summary
 	@$(BIN)/mlops demo
 
-loop: $(VENV)/.installed  ## Customers change, the model fails, a retrained one takes over; a few minutes
+loop: $(VENV)/.installed  ## Customers ask and change, the model fails, a retrained one takes over; about three minutes
 	@$(BIN)/mlops demo --loop
 
 test: lint  ## All checks: format, lint, types, tests

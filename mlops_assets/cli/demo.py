@@ -27,7 +27,8 @@ def demo(
 ) -> None:
     """Take the simulated shop's churn model, and the real bank's where its data can be had, from raw data to a candidate.
 
-    With --loop: customers change, the champion fails, and a retrained model takes over with nobody at the keyboard.
+    With --loop: a server answers customers over HTTP, they change, the champion fails, and a retrained model takes over with nobody at
+    the keyboard.
     """
     if loop:
         from mlops_assets.cli.demo_loop import demo_loop

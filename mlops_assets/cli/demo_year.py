@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlops_assets.cli.demo_loop import MODEL, TICK, TRAINED_AT, Week, quiet, story, summary, week_of, write_head, write_week
+from mlops_assets.cli.demo_loop import MODEL, READ, TICK, TRAINED_AT, Week, quiet, story, summary, week_of, write_head, write_week
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -69,7 +69,7 @@ class _Year:
         self._run([f"{MODEL}/champion"], None, None)
         last = self.calendar.shift(TRAINED_AT, weeks)
         self.watched = self._moment(last)
-        for asset in ("orders", "customers", "customer_habits"):
+        for asset in READ:
             self._run([asset], self.calendar.shift(TRAINED_AT, -2), last)
 
     def play(self, weeks: int) -> Iterator[Week]:

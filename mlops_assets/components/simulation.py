@@ -11,8 +11,10 @@ import logging
 import os
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,20 +46,55 @@ defs: dg.Definitions | None = None
 """The code location of the simulation that is open, where Dagster's loader finds it."""
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of simulated time: ``start`` (simulated) at ``began`` (monotonic seconds) and ``wall`` (microseconds since 1970)."""
+
+    start: datetime
+    began: float
+    wall: int
+    rate: float = 1.0
+
+    def after(self, seconds: float) -> datetime:
+        return self.start + timedelta(seconds=seconds * self.rate)
+
+
 class Clock:
-    """Simulated UTC: starts at a moment, goes on as the wall's does, and can be set forward."""
+    """Simulated UTC: starts at a moment, goes on as the wall's does, can be set forward, and can let a long time pass in a short one."""
 
     def __init__(self, start: datetime) -> None:
-        self._start, self._began = start, time.monotonic()
+        self._pieces = [_Piece(start, time.monotonic(), time.time_ns() // 1000)]
 
     def now(self) -> datetime:
         """The simulated moment."""
-        return self._start + timedelta(seconds=time.monotonic() - self._began)
+        piece = self._pieces[-1]
+        return piece.after(time.monotonic() - piece.began)
 
     def to(self, moment: datetime) -> None:
         """Go forward to ``moment``; never back."""
         if moment > self.now():
-            self._start, self._began = moment, time.monotonic()
+            self._go_on(moment)
+
+    def glide(self, moment: datetime, seconds: float) -> None:
+        """Let the time until ``moment`` pass evenly within ``seconds`` of the wall's; returns when it has."""
+        now = self.now()
+        if moment <= now:
+            return
+        self._go_on(now, (moment - now).total_seconds() / seconds)
+        time.sleep(seconds)
+        self._go_on(max(moment, self.now()))
+
+    def at(self, wall: int) -> int:
+        """The simulated moment at which the wall's clock stood at ``wall``, both in microseconds since 1970 (UTC)."""
+        place = max(0, bisect_right(self._pieces, wall, key=lambda piece: piece.wall) - 1)
+        piece = self._pieces[place]
+        moment = piece.after((wall - piece.wall) / 1e6)
+        if place + 1 < len(self._pieces):
+            moment = min(moment, self._pieces[place + 1].start)
+        return int(moment.timestamp() * 1e6)
+
+    def _go_on(self, start: datetime, rate: float = 1.0) -> None:
+        self._pieces.append(_Piece(start, time.monotonic(), time.time_ns() // 1000, rate))
 
 
 class Simulation:
@@ -150,6 +187,7 @@ def simulate(project: Path, start: datetime) -> Iterator[Simulation]:
     workspace = Workspace(load_settings(project))
     workspace.now = clock.now  # type: ignore[method-assign]
     workspace.ledger.now = clock.now  # type: ignore[method-assign]
+    workspace.journal_clock = clock.at
     with ExitStack() as stack:
         stack.enter_context(_environment(DAGSTER_HOME=str(home), MLOPS_PROJECT=str(project)))
         defs = build_definitions(workspace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -29,10 +30,15 @@ class DefinitionsError(MlopsError):
 
 
 class Workspace:
-    """One project at work."""
+    """One project at work.
+
+    Attributes:
+        journal_clock: only in a simulation: from the time at which a server answered to the simulated one (microseconds since 1970, UTC).
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.journal_clock: Callable[[int], int] | None = None
 
     @cached_property
     def catalogue(self) -> Catalogue:

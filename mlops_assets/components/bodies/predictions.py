@@ -46,7 +46,7 @@ def compact_journal(workspace: Workspace, name: str) -> list[str]:
         calendar = model_windows(declared, catalogue).calendar if declared is not None else None
         return by_day(model, moment) if calendar is None else calendar.key_of(moment)
 
-    done = compact(workspace.settings.journal, workspace.store, calendar=partition)
+    done = compact(workspace.settings.journal, workspace.store, calendar=partition, clock=workspace.journal_clock)
     return [part.partition for part in done.partitions if part.asset == f"{name}/predictions" and part.added]
 
 
