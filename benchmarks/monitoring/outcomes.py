@@ -43,7 +43,7 @@ def main() -> None:
         for side in ("bare", "ours"):
             command = [sys.executable, __file__, "--side", side, *options]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-            report(side, found, given.rows // given.days * given.days)
+            report(side, found, given.rows // given.days * given.days, given.memory)
 
 
 def make(folder: Path, day: int, rows: int) -> None:
@@ -139,10 +139,10 @@ def bare(folder: Path, days: int, memory: str) -> dict[str, Any]:
     return {"joined": time.perf_counter() - start, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 
-def report(side: str, found: dict[str, Any], rows: int) -> None:
+def report(side: str, found: dict[str, Any], rows: int, memory: str) -> None:
     title = {"bare": "bare join", "ours": "outcomes"}[side]
     print(f"{title:10} {rows:,} predictions: {found['joined']:8.1f} s, {rows / found['joined'] / 1e6:6.2f} M rows/s", end="")
-    print(f", peak {found['peak'] / 2**20:,.0f} MB")
+    print(f", peak {found['peak'] / 2**20:,.0f} MB with {memory} for DuckDB")
     if side == "ours":
         print(f"{'metrics':10} {rows:,} predictions: {found['measured']:8.1f} s, {rows / found['measured'] / 1e6:6.2f} M rows/s")
         print(f"           {found['performance']}")

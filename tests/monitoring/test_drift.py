@@ -48,7 +48,7 @@ def mixed_reference() -> Reference:
     return reference_of(mixed(10_000, seed=0), MIXED)
 
 
-@pytest.mark.parametrize("n, windows", [(50, 100), (500, 100), (5_000, 60), (100_000, 20)])
+@pytest.mark.parametrize("n, windows", [(50, 100), (1_000, 100), (10_000, 60), (100_000, 20)])
 def test_false_alarms_stay_at_the_declared_rate(reference: Reference, n: int, windows: int) -> None:
     ten = Reference(**{**reference.__dict__, "columns": reference.columns[:10]})
     found = [measure_drift(ten, wide(n, seed=1_000 + seed, columns=10), NO_FLOOR) for seed in range(windows)]
@@ -56,6 +56,13 @@ def test_false_alarms_stay_at_the_declared_rate(reference: Reference, n: int, wi
     least, most = stats.binom.ppf([0.0005, 0.9995], windows, 0.1)
     assert least <= columns <= most
     assert least <= score <= most
+
+
+def test_a_rule_with_another_rate_would_not_pass_for_the_declared_one(reference: Reference) -> None:
+    loose, alarms = DriftRule(false_alarm_rate=0.35, min_effect=0), 0
+    for seed in range(100):
+        alarms += bool(measure_drift(reference, wide(1_000, seed=1_000 + seed), loose).drifted)
+    assert alarms > stats.binom.ppf(0.9995, 100, 0.1)
 
 
 @pytest.mark.parametrize("n, windows", [(50, 60), (1_000, 60)])
