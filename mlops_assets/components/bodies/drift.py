@@ -14,6 +14,7 @@ from mlops_assets.components.metadata import table as shown_table
 from mlops_assets.components.watching.champions import training_set_of
 from mlops_assets.components.watching.emitting import Finding, Watched, emit_watched, plottable
 from mlops_assets.components.watching.windows import VersionWindow, version_window
+from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,7 @@ def _compare(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
         **dict.fromkeys(numbers, pa.float64()),
     }
     table = pa.Table.from_pylist(rows, pa.schema(list(kinds.items())))
-    facts = drift_facts(drift, window.version.number)
+    facts, before = drift_facts(drift, window.version.number), _watched_before(workspace, name, key)
     manifest = workspace.store.write(f"{name}/drift", key, table, inputs=window.inputs, facts=facts)
     tell(workspace, name, key, drift, context.run.run_id)
     plotted: dict[str, Any] = {
@@ -61,9 +62,24 @@ def _compare(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
     plotted |= {"columns_drifted": len(drift.drifted), "status": drift.status, "version_watched": window.version.number}
     metadata: dict[str, Any] = {**plottable(plotted), "version": manifest.digest}
     metadata["columns"] = shown_table([{part: row.get(part) for part in SHOWN} for row in rows])
-    if with_page and workspace.settings.drift_pages != "never" and (workspace.settings.drift_pages == "always" or drift.status == "fail"):
-        metadata["Evidently report"] = _page(context, workspace, name, key, window)
+    if with_page:
+        wanted = page_wanted(workspace.settings.drift_pages, drift.status, first=before != window.version.number)
+        metadata["Evidently report"] = (
+            _page(context, workspace, name, key, window) if wanted else f"none here: drift_pages = {workspace.settings.drift_pages}"
+        )
     return Watched(key, manifest.digest, metadata, [*_findings(drift)])
+
+
+def page_wanted(setting: str, status: str, *, first: bool) -> bool:
+    """Whether a window gets a page: a page costs about five seconds and five megabytes, most of them whatever the window."""
+    return setting == "always" or (setting == "found" and (first or status == "fail"))
+
+
+def _watched_before(workspace: Workspace, name: str, key: str | None) -> int | None:
+    """The version that was watched in the partition before ``key``, or before in an undated one; None where nothing was."""
+    calendar = model_windows(workspace.catalogue.models[name], workspace.catalogue).calendar
+    manifest = workspace.store.current(f"{name}/drift", calendar.shift(key, -1) if calendar is not None and key is not None else None)
+    return None if manifest is None else int(manifest.facts["version"])
 
 
 def drift_facts(drift: Drift, version: int) -> dict[str, Any]:
