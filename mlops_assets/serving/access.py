@@ -2,10 +2,14 @@
 
 A route without roles is public. An admin may do everything within the scopes of the key. A key that is limited to one model sees and
 calls that model alone, and cannot tell whether others exist.
+
+A key comes as ``Authorization: Bearer KEY``. Clients that know no such header, as MLflow's own, give it as the password of a URL
+(``http://key:KEY@host``), which arrives as ``Authorization: Basic`` and is the same key.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import time
@@ -52,7 +56,14 @@ ROUTES: tuple[Route, ...] = (
     Route("feedback", "POST", "/models/{model}/feedback", CALLERS, "Outcomes of predictions, by prediction id."),
     Route("models", "GET", "/models", READERS, "Models that are deployed here.", listing=True),
     Route("model", "GET", "/models/{model}", READERS, "What of a model is live, how it is scored, and what it takes."),
-    Route("invocations", "POST", "/invocations", CALLERS, "MLflow's scoring protocol; the model by header X-Model, or the only one."),
+    Route(
+        "invocations",
+        "POST",
+        "/invocations",
+        CALLERS,
+        "MLflow's scoring protocol; the model by header X-Model, or the only one.",
+        listing=True,
+    ),
     Route("model_invocations", "POST", "/models/{model}/invocations", CALLERS, "MLflow's scoring protocol for one model."),
     Route("ping", "GET", "/ping", PUBLIC, "MLflow's health check."),
     Route("version", "GET", "/version", PUBLIC, "Version of MLflow whose scoring protocol this is."),
@@ -183,7 +194,11 @@ class Gate:
                 return self._anonymous
             raise _unauthorized("This needs a key: Authorization: Bearer KEY.")
         scheme, _, presented = authorization.partition(b" ")
-        if scheme.lower() != b"bearer" or not presented:
+        if scheme.lower() == b"basic":
+            presented = _password(presented)
+        elif scheme.lower() != b"bearer":
+            presented = b""
+        if not presented:
             raise _unauthorized("The Authorization header must be: Bearer KEY.")
         # Looked up by its hash, whose bits a guesser cannot steer, so that the time of a look-up tells nothing about a key.
         digest = hashlib.sha256(presented).digest()
@@ -213,6 +228,14 @@ class Gate:
                 429, "rate_limited", f"More than {self._rate:g} requests a second.", headers=[(b"retry-after", str(wait).encode())]
             )
         bucket.left -= 1
+
+
+def _password(credentials: bytes) -> bytes:
+    """The password of basic credentials (RFC 7617); empty for what are none."""
+    try:
+        return base64.b64decode(credentials, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def _unauthorized(message: str) -> RequestError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,42 +44,24 @@ class Recorder:
             text = None
             chosen, made = [chosen[index] for index in indices], [made[index] for index in indices]
             as_of = [as_of[index] for index in indices] if as_of is not None else None
-        self.write(variant, chosen, rows.typed, made, predictions, principal, seconds, as_of, text)
-
-    def write(
-        self,
-        variant: Variant,
-        rows: Sequence[Any],
-        typed: bool,
-        ids: Sequence[str],
-        predictions: Sequence[Any],
-        principal: str,
-        seconds: float,
-        as_of: Sequence[Mapping[str, int]] | None,
-        text: bytes | None,
-    ) -> None:
-        """A line of predictions. ``text`` is the rows as JSON, where it is known already."""
-        journal = self._journal
-        if journal is None:
-            return
         served = variant.served
         reader = served.scorer.reader
-        key_of = reader.key_of if typed else reader.mapping_key
+        key_of = reader.key_of if rows.typed else reader.mapping_key
         line = PredictionLine(
             "predictions",
-            ids,
+            made,
             time.time_ns() // 1000,
             served.model,
             served.number,
             variant.name,
             principal,
-            [key_of(row) for row in rows],
-            rows if text is None else msgspec.Raw(text),
+            [key_of(row) for row in chosen],
+            chosen if text is None else msgspec.Raw(text),
             predictions,
             int(seconds * 1e6),
             as_of,
         )
-        journal.add(journal.encode(line), len(predictions))
+        self._journal.add(self._journal.encode(line), len(predictions))
 
     def failed(self, variant: Variant, code: str) -> None:
         """A request that a variant failed to score."""

@@ -127,25 +127,23 @@ def test_metadata_of_the_open_inference_protocol(deployed: Deployment, client: h
 def test_mlflows_scoring_client_works_unchanged(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     bundle = deployed.bundles["m"]
     frame = people().tail(10).reset_index(drop=True)[list(TYPES)]
     frame["seen"] = frame["seen"].map(lambda moment: moment.isoformat())
     frame["born"] = frame["born"].map(str)
-    address = deployed.server.url.removeprefix("http://")
-    host, _, port = address.partition(":")
-    posting = __import__("requests").post
-
-    def with_key(*args: Any, **kwargs: Any) -> Any:
-        kwargs["headers"] = {**(kwargs.get("headers") or {}), "Authorization": f"Bearer {deployed.key}", "X-Model": "m"}
-        return posting(*args, **kwargs)
-
-    monkeypatch.setattr("requests.post", with_key)
-    scoring = ScoringServerClient(host, int(port))
-    scoring.ping()
-    assert scoring.get_version() == mlflow.__version__
     frame["income"] = frame["income"].astype(object).where(frame["income"].notna(), None)
+    # It has no place for a header: the key is the URL's password, and that it is for one model alone says which.
+    only_m = deployed.project.key("caller", name="only_m", scopes=["test/m"])
+    time.sleep(1)
+    host, _, port = deployed.server.url.removeprefix("http://").partition(":")
+    scoring = ScoringServerClient(f"key:{only_m}@{host}", int(port))
+    scoring.wait_server_ready()
+    assert scoring.get_version() == mlflow.__version__
     found = scoring.invoke(frame).get_predictions()
     assert found.iloc[:, 0].tolist() == bundle.predict(people().tail(10)).tolist()
+    with pytest.raises(Exception, match="error code 401"):
+        ScoringServerClient(f"key:wrong@{host}", int(port)).invoke(frame)
 
 
 @pytest.mark.parametrize(
