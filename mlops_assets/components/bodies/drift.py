@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
     from mlops_assets.monitoring.drift import ColumnDrift, Drift
 
-SHOWN = ("name", "status", "effect", "q", "psi", "ks", "wasserstein", "jensen_shannon", "missing", "n", "detail")
+SHOWN = ("name", "status", "effect", "q", "psi", "ks", "wasserstein", "jensen_shannon", "missing", "n", "condition")
 
 
 def materialize_drift(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
@@ -61,12 +61,13 @@ def _compare(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
     }
     plotted |= {"columns_drifted": len(drift.drifted), "status": drift.status, "version_watched": window.version.number}
     metadata: dict[str, Any] = {**plottable(plotted), "version": manifest.digest}
-    metadata["columns"] = shown_table([{part: row.get(part) for part in SHOWN} for row in rows])
     if with_page:
         wanted = page_wanted(workspace.settings.drift_pages, drift.status, first=before != window.version.number)
         metadata["Evidently report"] = (
             _page(context, workspace, name, key, window) if wanted else f"none here: drift_pages = {workspace.settings.drift_pages}"
         )
+    rows.sort(key=lambda row: (row["status"] != "fail", -(row["effect"] or 0)))
+    metadata["columns"] = shown_table([{part: row.get(part) for part in SHOWN} for row in rows])
     return Watched(key, manifest.digest, metadata, [*_findings(drift)])
 
 

@@ -175,7 +175,8 @@ def _shown(facts: dict[str, Any]) -> dict[str, Any]:
     plotted |= {"waiting": coverage["waiting"], "base_rate": measured["base_rate"], "status": measured["status"]}
     plotted |= {"version_watched": measured["version"]}
     concept = facts["concept"]
-    plotted |= {"error": concept["now"], "error_before": concept["before"], "error_changes": len(concept["changes"])}
+    before = concept["before"] if concept["changes"] else None
+    plotted |= {"error": concept["now"], "error_before": before, "error_changes": len(concept["changes"])}
     if estimated := facts.get("estimated"):
         plotted |= {f"{metric}_estimated": estimated["value"], "estimate_error": facts["reconciled"]["error"]}
     return plottable(plotted)
@@ -189,7 +190,8 @@ def _findings(facts: dict[str, Any], measured: Performance, estimated: bool) -> 
     label = facts["label"]
     yield Finding("label", label["status"], label["detail"], {"n": label["n"], "effect": label["effect"]})
     concept = facts["concept"]
-    errors = {"error": concept["now"], "error_before": concept["before"], "rise": concept["rise"], "n": concept["rows"]}
+    before = concept["before"] if concept["changes"] else None
+    errors = {"error": concept["now"], "error_before": before, "rise": concept["rise"], "n": concept["rows"]}
     yield Finding("concept", concept["status"], concept["detail"], errors)
 
 
