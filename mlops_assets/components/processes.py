@@ -35,7 +35,7 @@ class Process:
 
 
 def end_killed(instance: dg.DagsterInstance, folder: Path) -> list[str]:
-    """End every run whose process is gone as failed, and return the ids of these runs.
+    """End every run whose process is gone as failed, give back the places in pools that it held, and return the ids of these runs.
 
     A process on another machine counts as alive, unless it shares ``folder`` by a file system with locks.
     """
@@ -45,6 +45,8 @@ def end_killed(instance: dg.DagsterInstance, folder: Path) -> list[str]:
         if name is None or not _is_gone(folder / f"{name}.lock"):
             continue
         instance.report_run_failed(run, "The process that carried this run out was killed.")
+        if instance.event_log_storage.supports_global_concurrency_limits:
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         ended.append(run.run_id)
     for file in folder.glob("*.lock"):
         _is_gone(file)

@@ -48,3 +48,18 @@ def test_runs_of_a_killed_process_end_as_failed_and_others_stay(tmp_path: Path) 
         }
         mine.end()
         assert list(folder.iterdir()) == []
+
+
+def test_the_place_in_a_pool_that_a_killed_process_held_is_given_back(tmp_path: Path) -> None:
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        storage = instance.event_log_storage
+        storage.set_concurrency_slots("training", 1)
+        other = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "processes")], stdout=subprocess.PIPE, text=True)
+        assert other.stdout is not None
+        theirs, next_one = start(instance, other.stdout.readline().strip()), start(instance, None)
+        assert storage.claim_concurrency_slot("training", theirs, "churn__model").is_claimed
+        assert not storage.claim_concurrency_slot("training", next_one, "churn__model").is_claimed
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+        assert end_killed(instance, tmp_path / "processes") == [theirs]
+        assert storage.claim_concurrency_slot("training", next_one, "churn__model").is_claimed
