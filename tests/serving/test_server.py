@@ -172,6 +172,25 @@ async def test_scoring_that_takes_too_long_is_given_up(project: Project, monkeyp
         assert (status, answer["error"]["code"]) == (503, "timeout")
 
 
+async def test_a_shadow_that_falls_behind_loses_rows_and_says_so_and_nobody_waits_for_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = project.trained()
+    project.promoted(bundle)
+    project.challenged(project.trained(estimator=LINEAR), strategy="shadow", share=0.0)
+    monkeypatch.setattr("mlops_assets.serving.shadows.PAUSE", 60)
+    async with running(project, monkeypatch) as server:
+        shadows, shadow = server.predictor.shadows, server.follower.models["m"].shadow
+        assert shadows is not None
+        assert shadow is not None
+        shadows._most_rows = 4
+        for rows in (3, 1, 2, 1):
+            assert (await ask(server, "/models/m/predict", body(json_rows(bundle, rows))))[0] == 200
+        assert (shadow.stats.rows, shadow.stats.dropped, shadows.waiting) == (0, 3, 4)
+        await shadows.finish()
+        assert (shadow.stats.rows, shadow.stats.errors, shadows.waiting) == (4, 0, 0)
+
+
 async def test_a_server_without_champion_is_ready_and_one_that_cannot_load_it_is_not(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
