@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.components.instance_storage import QuickEventLogStorage
+from mlops_assets.components.instance_events import QuickEventLogStorage
 from tests.components.project import Shop, make_project
 
 ORDERS = dg.AssetKey("orders")
