@@ -28,6 +28,7 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
     version = version_of(workspace, name, number)
     kept = kept_version(workspace, name, number) or {}
     bundle = str(version.digests["bundle"])
+    provenance: dict[str, Any] | None
     try:
         provenance = bundle_by_digest(workspace, bundle).provenance.to_json()
     except MlopsError:
