@@ -24,16 +24,19 @@ def test_server_mlflow_and_batch_scores_give_the_same_number_to_the_last_bit(wat
     project = Project(watched.project)
     key = project.key("caller")
     server = start(project)
-    with server.client(key) as client:
-        own = client.post("/models/churn/predict", json={"data": rows}).json()["predictions"]
-        alone = [client.post("/models/churn/predict", json={"data": [row]}).json()["predictions"][0] for row in rows]
-        split = {"columns": list(names), "data": [list(row.values()) for row in rows]}
-        invoked = client.post("/invocations", json={"dataframe_split": split}).json()["predictions"]
-        tensors = [
-            {"name": name, "shape": [len(rows)], "datatype": kind, "data": [row[name] for row in rows]} for name, kind in types.items()
-        ]
-        inferred = client.post("/v2/models/churn/infer", json={"inputs": tensors}).json()["outputs"][0]["data"]
-    assert server.stop() == 0, server.log.read_text()
+    try:
+        with server.client(key) as client:
+            own = client.post("/models/churn/predict", json={"data": rows}).json()["predictions"]
+            alone = [client.post("/models/churn/predict", json={"data": [row]}).json()["predictions"][0] for row in rows]
+            split = {"columns": list(names), "data": [list(row.values()) for row in rows]}
+            invoked = client.post("/invocations", json={"dataframe_split": split}).json()["predictions"]
+            tensors = [
+                {"name": name, "shape": [len(rows)], "datatype": kind, "data": [row[name] for row in rows]} for name, kind in types.items()
+            ]
+            inferred = client.post("/v2/models/churn/infer", json={"inputs": tensors}).json()["outputs"][0]["data"]
+    finally:
+        code = server.stop()
+    assert code == 0, server.log.read_text()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", workspace.settings.mlflow_tracking_uri)
     mlflow.set_tracking_uri(workspace.settings.mlflow_tracking_uri)
     try:
