@@ -36,13 +36,24 @@ READ = ("orders", "customers", VIEW)
 TRAINED_AT = "2025-12-01"
 """As-of partition of the first champion; answers of the two weeks after it have their labels when the competitor enters."""
 CHANGE = date(2026, 1, 1)
-WEEKS, YEAR = 21, 52
-DAY, NIGHT, SECONDS = 400, 100, 4.0
-"""Requests a second while a week passes and while what is due at its end is done, and how long a week takes."""
+NIGHT = 100
+"""Requests a second while what is due at a week's end is done."""
 TICK = timedelta(minutes=20)
 """How long after the end of a week the clock is set: schedules are due a quarter of an hour after it."""
 METRIC = "roc_auc"
 TOLD = ("verdict", "registered", "promoted", "retraining_requested", "incident_opened", "incident_closed")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many weeks pass, how many seconds each of them takes, and how many requests a second come in those."""
+
+    weeks: int
+    seconds: float
+    day: int
+
+
+LIVE, YEAR = Pace(21, 4.0, 400), Pace(52, 1.5, 1000)
 
 
 @dataclass(frozen=True)
@@ -65,30 +76,27 @@ class Week:
 def demo_loop(home: Path, *, change: bool = True, weeks: int | None = None) -> None:
     """Play the shop week by week under Dagster's own schedules, automation and sensors, and say what happened.
 
-    With the change, a server answers customers all the while; the year without it is played on batch scores.
+    A prediction server of its own process answers the shop's customers all the while.
 
     Args:
         home: folder of the demonstration's project; what an earlier one left there is replaced.
         change: whether the competitor enters.
-        weeks: how many weeks; default: 18, or a year without the change.
+        weeks: how many weeks; default: 21, or a year without the change.
     """
     began = time.monotonic()
-    project = make_project(home, change=change)
-    served = f" A server answers {DAY} requests a second by day, {NIGHT} by night." if change else ""
-    typer.echo(f"The shop's weeks go by on a clock of their own; everything else is real.{served} Project: {project}")
-    if not change:
-        from mlops_assets.cli.demo_year import demo_year
-
-        demo_year(project, weeks or YEAR)
-    else:
-        with quiet(), _simulated(project) as simulation:
-            train_first(simulation)
-            typer.echo(_first(simulation.workspace))
-            with live(simulation.workspace, MODEL) as server:
-                passed = list(_weeks(simulation, server, weeks or WEEKS))
-            typer.echo(f"\nThe ledger tells (mlops audit log {MODEL}):\n{chr(10).join(story(simulation.workspace))}")
-            typer.echo(f"\n{summary(simulation.workspace, passed, change)}")
-            typer.echo("\n".join(swaps(passed, simulation.clock)))
+    project, pace = make_project(home, change=change), LIVE if change else YEAR
+    typer.echo(
+        "The shop's weeks go by on a clock of their own; everything else is real. "
+        f"A server answers {pace.day} requests a second by day, {NIGHT} by night. Project: {project}"
+    )
+    with quiet(), _simulated(project) as simulation:
+        train_first(simulation)
+        typer.echo(_first(simulation.workspace))
+        with live(simulation.workspace, MODEL) as server:
+            passed = list(_weeks(simulation, server, pace, weeks or pace.weeks))
+        typer.echo(f"\nThe ledger tells (mlops audit log {MODEL}):\n{chr(10).join(story(simulation.workspace))}")
+        typer.echo(f"\n{summary(simulation.workspace, passed, change)}")
+        typer.echo("\n".join(swaps(passed, simulation.clock)))
     typer.echo(f"\nDone in {time.monotonic() - began:.0f} s. Where to look next:\n{_next(project)}")
 
 
@@ -111,11 +119,9 @@ def make_project(home: Path, *, change: bool = True) -> Path:
     folder.mkdir(parents=True)
     for name in ("defs.yaml", "weeks.py"):
         text = (resources.files("mlops_assets") / "examples" / "loop" / name).read_text(encoding="utf-8")
-        if not change:
-            # Without a server: everyone is scored in batch.
-            text = text.replace("customers: 3000}", "customers: 3000, shift_at: null}")
-            text = text.replace("  monitor:\n", "  score: {schedule: weekly}\n  monitor:\n")
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(
+            text if change else text.replace("customers: 3000}", "customers: 3000, shift_at: null}"), encoding="utf-8"
+        )
     (home / "dagster_home" / "dagster.yaml").write_text(INSTANCE, encoding="utf-8")
     settings = (home / "pyproject.toml").read_text(encoding="utf-8")
     quick = settings.replace("[tool.mlops]", '[tool.mlops]\ndrift_pages = "never"\njournal_rotate = 0.5')
@@ -139,13 +145,13 @@ def train_first(simulation: Simulation) -> None:
         run_now(runner, [asset], calendar_of(simulation.workspace).shift(TRAINED_AT, -2), TRAINED_AT, {})
 
 
-def advance(simulation: Simulation, server: Live, key: str) -> Week:
+def advance(simulation: Simulation, server: Live, pace: Pace, key: str) -> Week:
     """Let week ``key`` pass under load, and everything happen that follows from its end."""
     workspace, calendar = simulation.workspace, calendar_of(simulation.workspace)
     before, end = workspace.ledger.state(MODEL).sequence, calendar.end_of(key)
     customers = customers_of(workspace, calendar.shift(key, -1))
-    server.ask(customers, DAY)
-    simulation.clock.glide(end - timedelta(minutes=5), SECONDS)
+    server.ask(customers, pace.day)
+    simulation.clock.glide(end - timedelta(minutes=5), pace.seconds)
     server.ask(customers, NIGHT)
     runs = simulation.settle(end + TICK)
     said = next(iter(simulation.ticks(f"{MODEL}_retraining")), "")
@@ -209,7 +215,7 @@ def summary(workspace: Workspace, weeks: Sequence[Week], change: bool) -> str:
     declined = sum(event.kind == "retraining_declined" for event in events)
     lines = [f"Retrainings: {len(asked)} ({reasons}); refused by gates: {refused}; decisions not to retrain: {declined}"]
     policy, numbers = workspace.catalogue.models[MODEL].retrain, asked[0].body["numbers"] if asked else {}
-    if policy is not None and "performance_hits" in numbers:
+    if policy is not None and asked and "performance" in asked[0].body["trigger"]:
         seen = f"{numbers['performance_hits']} of {numbers['performance_windows']} windows"
         lines.append(f"The first one was asked for when {seen} had confirmed it; declared: {policy.confirm.hits} of {policy.confirm.of}")
     if change:
@@ -294,14 +300,14 @@ def write_week(week: Week, calendar: Calendar) -> None:
     typer.echo(f"{end:%Y-%m-%d}   {load}  {week.champion or '–':>8}  {measured} {estimated:>9}  {psi:>9}  {said}")
 
 
-def _weeks(simulation: Simulation, server: Live, count: int) -> Iterator[Week]:
+def _weeks(simulation: Simulation, server: Live, pace: Pace, count: int) -> Iterator[Week]:
     calendar = calendar_of(simulation.workspace)
     # The promotion sensor makes the first version champion; the server sees it in the ledger.
     simulation.settle(simulation.clock.now())
     server.wait_for(1, customers_of(simulation.workspace, TRAINED_AT)[0])
     write_head()
     for number in range(1, count + 1):
-        week = advance(simulation, server, calendar.shift(TRAINED_AT, number))
+        week = advance(simulation, server, pace, calendar.shift(TRAINED_AT, number))
         write_week(week, calendar)
         yield week
 

@@ -54,9 +54,11 @@ class _Piece:
     began: float
     wall: int
     rate: float = 1.0
+    last: datetime | None = None
 
     def after(self, seconds: float) -> datetime:
-        return self.start + timedelta(seconds=seconds * self.rate)
+        moment = self.start + timedelta(seconds=seconds * self.rate)
+        return moment if self.last is None else min(moment, self.last)
 
 
 class Clock:
@@ -80,9 +82,9 @@ class Clock:
         now = self.now()
         if moment <= now:
             return
-        self._go_on(now, (moment - now).total_seconds() / seconds)
+        self._go_on(now, (moment - now).total_seconds() / seconds, moment)
         time.sleep(seconds)
-        self._go_on(max(moment, self.now()))
+        self._go_on(moment)
 
     def at(self, wall: int) -> int:
         """The simulated moment at which the wall's clock stood at ``wall``, both in microseconds since 1970 (UTC)."""
@@ -93,8 +95,8 @@ class Clock:
             moment = min(moment, self._pieces[place + 1].start)
         return int(moment.timestamp() * 1e6)
 
-    def _go_on(self, start: datetime, rate: float = 1.0) -> None:
-        self._pieces.append(_Piece(start, time.monotonic(), time.time_ns() // 1000, rate))
+    def _go_on(self, start: datetime, rate: float = 1.0, last: datetime | None = None) -> None:
+        self._pieces.append(_Piece(start, time.monotonic(), time.time_ns() // 1000, rate, last))
 
 
 class Simulation:
