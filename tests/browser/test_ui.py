@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.components.project import DEFINITIONS, KEY, Shop, make_project
@@ -57,9 +59,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str
             wait_for(address, server)
             yield shop, address
         finally:
-            server.terminate()
-            server.wait(30)
+            end(server)
             log.close()
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """End `dagster dev` and what it has started, whether or not its web server lets go of its connections."""
+    family = psutil.Process(server.pid).children(recursive=True)
+    server.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(20)
+    for process in [*family, server]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    server.wait(10)
 
 
 def wait_for(address: str, server: subprocess.Popen[bytes], seconds: float = 120) -> None:

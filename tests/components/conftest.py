@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.components.project import FIRST, KEY, Shop, make_project
+from tests.copies import copy_project
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def copied(tmp_path: Path) -> Callable[[Path], Shop]:
     """Open a copy of a project."""
 
     def copy(folder: Path) -> Shop:
-        return Shop(Path(shutil.copytree(folder, tmp_path / "shop")))
+        return Shop(copy_project(folder, tmp_path / "shop"))
 
     return copy
 

@@ -13,6 +13,7 @@ import pytest
 
 from mlops_assets.components.runner import QUIET
 from tests.components.project import KEY, LATER, Shop, failure_of
+from tests.copies import copy_project
 
 BINARIES = Path(sys.executable).parent
 
@@ -20,9 +21,7 @@ BINARIES = Path(sys.executable).parent
 @pytest.fixture(scope="module")
 def red_folder(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained project with a gate that its next model cannot pass, and that model judged."""
-    import shutil
-
-    shop = Shop(Path(shutil.copytree(trained_folder, tmp_path_factory.mktemp("red") / "shop")))
+    shop = Shop(copy_project(trained_folder, tmp_path_factory.mktemp("red") / "shop"))
     shop.edit("at_least: 0.55", "at_least: 0.999")
     result = shop.life(LATER)
     assert not result.success

@@ -17,6 +17,7 @@ from mlops_assets.components.sensors.building import evaluate_tick
 from mlops_assets.components.sensors.tick import Tick
 from mlops_assets.components.workspace import Workspace
 from mlops_assets.settings import load_settings
+from tests.copies import copy_project
 
 FIRST, WEEKS = "2025-12-22", ("2025-12-22", "2025-12-29", "2026-01-05", "2026-01-12", "2026-01-19")
 
@@ -168,8 +169,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _copied(template: Path, to: Path) -> Loop:
-    shutil.copytree(template, to)
-    return open_loop(to, datetime(2026, 1, 26, 0, 20, tzinfo=UTC))
+    return open_loop(copy_project(template, to), datetime(2026, 1, 26, 0, 20, tzinfo=UTC))
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_assets.components.simulation import simulate
+from tests.copies import copy_project
 
 
 def test_weeks_go_by_and_everything_follows_by_itself(template: Path, tmp_path: Path) -> None:
-    project = tmp_path / "shop"
-    shutil.copytree(template, project)
+    project = copy_project(template, tmp_path / "shop")
     with simulate(project, datetime(2026, 1, 26, 0, 20, tzinfo=UTC)) as simulation:
         simulation.settle(simulation.clock.now())
         store, ledger = simulation.workspace.store, simulation.workspace.ledger

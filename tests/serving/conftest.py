@@ -16,12 +16,13 @@ SKLEARN = {"sklearn": "sklearn.linear_model.LogisticRegression"}
 
 @dataclass
 class Deployment:
-    """A running server with three models of different kinds, and a key that may call them."""
+    """A running server with three models of different kinds, a key that may call them, and one for ``m`` alone."""
 
     project: Project
     server: Running
     bundles: dict[str, Bundle]
     key: str
+    key_for_m: str
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +36,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     }
     for model, bundle in bundles.items():
         project.promoted(bundle, model)
-    key = project.key("caller", "viewer")
+    key, key_for_m = project.key("caller", "viewer"), project.key("caller", name="only_m", scopes=["test/m"])
     server = start(project, serve_body_mb=0.5, serve_rows=500)
-    yield Deployment(project, server, bundles, key)
+    yield Deployment(project, server, bundles, key, key_for_m)
     assert server.stop() == 0, server.log.read_text()
 
 

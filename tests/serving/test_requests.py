@@ -134,10 +134,8 @@ def test_mlflows_scoring_client_works_unchanged(deployed: Deployment, monkeypatc
     frame["born"] = frame["born"].map(str)
     frame["income"] = frame["income"].astype(object).where(frame["income"].notna(), None)
     # It has no place for a header: the key is the URL's password, and that it is for one model alone says which.
-    only_m = deployed.project.key("caller", name="only_m", scopes=["test/m"])
-    time.sleep(1)
     host, _, port = deployed.server.url.removeprefix("http://").partition(":")
-    scoring = ScoringServerClient(f"key:{only_m}@{host}", int(port))
+    scoring = ScoringServerClient(f"key:{deployed.key_for_m}@{host}", int(port))
     scoring.wait_server_ready()
     assert scoring.get_version() == mlflow.__version__
     found = scoring.invoke(frame).get_predictions()

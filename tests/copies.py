@@ -1,0 +1,34 @@
+"""Copies of a project made once, so that each test may change its own."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+PLACES = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
+"""Tables and columns where MLflow keeps absolute paths."""
+
+
+def copy_project(project: Path, to: Path) -> Path:
+    """Copy ``project`` with its store, its ledger and its MLflow; what a test removes or adds there is the copy's alone."""
+    shutil.copytree(project, to)
+    database = to / ".mlops" / "mlflow.db"
+    if database.is_file():
+        with closing(sqlite3.connect(database)) as connection, connection:
+            for table, column in PLACES.items():
+                connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(project), str(to)))
+        _forget_places()
+    return to
+
+
+def _forget_places() -> None:
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()
