@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlops_assets.modeling.signature import InputProblem
-from mlops_assets.serving.errors import RequestError, invalid_rows
+from mlops_assets.serving.errors import RequestError, ServingError, invalid_rows
 from mlops_assets.serving.online import OnlineRow, OnlineStore
 from mlops_assets.serving.rows import key_text
 from mlops_assets.spec.windows import view_names
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from mlops_assets.spec.durations import Duration
     from mlops_assets.spec.feature_view import FeatureView
     from mlops_assets.spec.model import Model
+
+log = logging.getLogger(__name__)
 
 MONTH_SECONDS = 2_629_746
 """Mean Gregorian month (365.2425 / 12 days), for ages in months."""
@@ -95,12 +98,18 @@ class EntityFeatures:
             features: names that the live versions need.
 
         Raises:
-            RequestError: 422 for keys that are not whole or that nothing is known of, 503 for features that are too old or not published.
+            RequestError: 422 for keys that are not whole or that nothing is known of, 503 for features that are too old or not published,
+                or that cannot be read.
         """
         keys = [self._key(row) for row in rows]
         if problems := [InputProblem(i, None, "needs " + " and ".join(self.entity)) for i, key in enumerate(keys) if key is None]:
             raise invalid_rows(problems)
-        found = {view.name: self._store.get(view.name, [key or "" for key in keys]) for view in self.views}
+        try:
+            found = {view.name: self._store.get(view.name, [key or "" for key in keys]) for view in self.views}
+        except ServingError as error:
+            log.error("features of %s cannot be looked up: %s", " and ".join(self.entity), error)
+            message = "The store of features does not answer; ask again, or send whole rows."
+            raise RequestError(503, "features_unavailable", message) from None
         unknown = [i for i in range(len(rows)) if all(of_view[i] is None for of_view in found.values())]
         if unknown:
             raise invalid_rows([InputProblem(i, self.entity[0], "is an entity that has no features here") for i in unknown])

@@ -11,7 +11,7 @@ import math
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mlops_assets.spec.feature_view import FeatureView
 
 BATCH = 5_000
+REDIS_PATIENCE = 0.5
+"""Seconds that Redis may take to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,11 @@ class OnlineStore(Protocol):
         ...
 
     def get(self, view: str, keys: Sequence[str]) -> list[OnlineRow | None]:
-        """The newest row of each key; None where there is none."""
+        """The newest row of each key; None where there is none.
+
+        Raises:
+            ServingError: when the store does not answer.
+        """
         ...
 
     def prune(self, view: str, before: int) -> int:
@@ -152,33 +158,47 @@ class RedisStore:
     def __init__(self, url: str) -> None:
         try:
             import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
         except ImportError:
             raise ServingError("no driver for Redis is installed.", where="online_url", do="Install the package redis.") from None
-        self._client: Any = redis.Redis.from_url(url, decode_responses=True, socket_timeout=1.0)
-        try:
+        # A prediction waits for the lookup: a connection that was dropped is tried once more, a Redis that hangs is not waited for.
+        retry = Retry(NoBackoff(), 1)
+        self._failure = redis.RedisError
+        self._client: Any = redis.Redis.from_url(url, decode_responses=True, socket_timeout=REDIS_PATIENCE, retry=retry)
+        with self._answering():
             self._client.ping()
-        except redis.RedisError as error:
-            raise ServingError(f"Redis does not answer: {error}.", where="online_url") from None
 
     def put(self, view: str, rows: Iterable[tuple[str, int, str]]) -> int:
         script = self._client.register_script(self._PUT)
-        return sum(int(script(keys=[_hash(view)], args=[part for row in batch for part in row])) for batch in _batches(rows, 1000))
+        with self._answering():
+            return sum(int(script(keys=[_hash(view)], args=[part for row in batch for part in row])) for batch in _batches(rows, 1000))
 
     def get(self, view: str, keys: Sequence[str]) -> list[OnlineRow | None]:
         if not keys:
             return []
         found: list[OnlineRow | None] = []
-        for text in self._client.hmget(_hash(view), list(keys)):
+        with self._answering():
+            texts = self._client.hmget(_hash(view), list(keys))
+        for text in texts:
             as_of, _, features = (text or "").partition(" ")
             found.append(OnlineRow(int(as_of), json.loads(features)) if text else None)
         return found
 
     def prune(self, view: str, before: int) -> int:
-        old = [key for key, text in self._client.hscan_iter(_hash(view)) if int(text.partition(" ")[0]) < before]
-        return int(self._client.hdel(_hash(view), *old)) if old else 0
+        with self._answering():
+            old = [key for key, text in self._client.hscan_iter(_hash(view)) if int(text.partition(" ")[0]) < before]
+            return int(self._client.hdel(_hash(view), *old)) if old else 0
 
     def close(self) -> None:
         self._client.close()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failure as error:
+            raise ServingError(f"Redis does not answer: {error}.", where="online_url", do="Start it, or correct the URL.") from None
 
 
 def _hash(view: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import math
@@ -22,6 +23,7 @@ from mlops_assets.cli import main
 from mlops_assets.cli.init import create_project
 from mlops_assets.components.workspace import open_workspace
 from mlops_assets.registry import open_registry
+from tests.copies import copy_project
 
 DEFINITIONS = """
 type: mlops_assets.Dataset
@@ -115,6 +117,12 @@ class Project:
             os.environ.update(before)
         assert found == code, (words, found, out.getvalue(), err.getvalue())
         return Answer(found, out.getvalue(), err.getvalue())
+
+    def copied(self, to: Path) -> Project:
+        """The same project in another folder, for a test that leaves it otherwise than it was."""
+        again = copy.copy(self)
+        again.folder = copy_project(self.folder, to)
+        return again
 
     def hire(self, name: str, role: str, *words: str) -> None:
         """Make a principal with a key."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .conftest import Project
+from .conftest import Answer, Project
 
 HOMES = "\n".join(f'[tool.mlops.{name}]\nhome = ".mlops/{name}"' for name in ("dev", "test", "prod"))
 IMPOSSIBLE = "gates: [{metric: roc_auc, at_least: 0.99}]"
@@ -27,12 +27,18 @@ def project(new_project: Callable[..., Project]) -> Project:
     return project
 
 
-def test_a_bundle_moves_from_test_to_prod_by_digest_and_waits_for_its_approvals(project: Project) -> None:
+@pytest.fixture(scope="module")
+def moved(project: Project) -> Answer:
+    """Version 1 of test is champion in prod; what was said when that was asked for without approvals."""
     asked = project.mlops("promote", "churn", "1", "--from", "test", "--to", "prod", code=1)
-    assert "0 of 2 approvals for churn 1 in prod" in asked.err
     for person in ("ann", "bob"):
         project.mlops("approve", "churn", "1", who=person)
     project.mlops("promote", "churn", "1", "--from", "test", "--to", "prod")
+    return asked
+
+
+def test_a_bundle_moves_from_test_to_prod_by_digest_and_waits_for_its_approvals(project: Project, moved: Answer) -> None:
+    assert "0 of 2 approvals for churn 1 in prod" in moved.err
     here, there = (project.mlops("status", "churn", "--json", "--environment", name).document for name in ("prod", "test"))
     assert here["champion"] == 1
     assert here["mlflow"]["agrees"] is True
@@ -43,6 +49,7 @@ def test_a_bundle_moves_from_test_to_prod_by_digest_and_waits_for_its_approvals(
     assert "moved from test version 1" in story
 
 
+@pytest.mark.usefixtures("moved")
 def test_the_dossier_of_a_moved_version_has_its_metrics_and_where_it_came_from(project: Project) -> None:
     dossier = project.mlops("audit", "dossier", "churn", "1", "--json", "--environment", "prod").document
     assert dossier["came_from"]["environment"] == "test"
@@ -51,6 +58,7 @@ def test_the_dossier_of_a_moved_version_has_its_metrics_and_where_it_came_from(p
     assert dossier["verdict"]["environment"] == "test"
 
 
+@pytest.mark.usefixtures("moved")
 def test_building_a_moved_version_again_names_the_environment_that_holds_its_data(project: Project) -> None:
     found = project.mlops("reproduce", "churn", "1", "--json", code=1, MLOPS_ENVIRONMENT="prod").document
     assert found["status"] == "inconclusive"
@@ -58,6 +66,7 @@ def test_building_a_moved_version_again_names_the_environment_that_holds_its_dat
     assert project.mlops("reproduce", "churn", "1", "--json", "--environment", "test").document["status"] == "pass"
 
 
+@pytest.mark.usefixtures("moved")
 def test_no_bundle_moves_back_or_out_of_nowhere(project: Project) -> None:
     back = project.mlops("promote", "churn", "1", "--from", "prod", "--to", "test", code=1)
     assert "a bundle does not move from prod to test" in back.err

@@ -237,7 +237,8 @@ def test_the_story_and_its_verification(road: Road) -> None:
 
 
 def test_what_was_erased_cannot_be_built_again_and_says_so(road: Road, tmp_path: Path) -> None:
-    road.project.mlops("store", "erase", "visit_id=1200", "--reason", "ticket 12", "--yes")
-    found: Any = road.project.mlops("reproduce", "churn", "1", "--json", code=1).document
+    project = road.project.copied(tmp_path / "project")
+    project.mlops("store", "erase", "visit_id=1200", "--reason", "ticket 12", "--yes")
+    found: Any = project.mlops("reproduce", "churn", "1", "--json", code=1).document
     assert found["status"] == "erased"
     assert found["erased"][0]["reason"] == "ticket 12"

@@ -108,7 +108,7 @@ def test_an_untouched_ledger_is_told_to_be_so(life: Path) -> None:
         (lambda c: c.execute("UPDATE events SET body = replace(body, ':', ': ') WHERE sequence = 5"), "altered", 5),
         (lambda c: c.execute("UPDATE events SET actor = 'os:eve' WHERE sequence = 1"), "altered", 1),
         (lambda c: c.execute("UPDATE events SET version = 9 WHERE kind = 'promoted' AND version = 2"), "altered", 16),
-        (lambda c: c.execute("UPDATE events SET hash = 'f' || substr(hash, 2) WHERE sequence = 12"), "altered", 12),
+        (lambda c: c.execute("UPDATE events SET hash = 'x' || substr(hash, 2) WHERE sequence = 12"), "altered", 12),
         (lambda c: c.execute("DELETE FROM events WHERE sequence = 9"), "removed", 9),
         (lambda c: c.execute("DELETE FROM events WHERE sequence = 1"), "removed", 1),
         (lambda c: c.execute("DELETE FROM events WHERE sequence IN (9, 10, 11)"), "removed", 9),
