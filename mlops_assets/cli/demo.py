@@ -28,7 +28,7 @@ def demo(
     """Take the simulated shop's churn model, and the real bank's where its data can be had, from raw data to a candidate.
 
     With --loop: a server answers customers over HTTP, they change, the champion fails, and a retrained model takes over with nobody at
-    the keyboard.
+    the keyboard; about three minutes. With --without-change as well: a year in which models are retrained by age alone.
     """
     if loop:
         from mlops_assets.cli.demo_loop import demo_loop
@@ -71,4 +71,5 @@ Done in {seconds:.0f} s. Where to look next:
   mlops plan churn                what the definition compiles to
   mlops check --gates churn       every gate shown red on a known-bad case
   mlops promote churn             make the candidate the champion
+  mlops demo --loop               customers change, the champion fails, a retrained model takes over by itself
   make ui                         Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000"""

@@ -368,4 +368,4 @@ def quiet() -> Iterator[None]:
 def _next(project: Path) -> str:
     return f"""  mlops status {MODEL} --project {project}
   mlops plan {MODEL} --project {project}
-  DAGSTER_HOME={project / "dagster_home"} MLOPS_PROJECT={project} dagster-webserver -m mlops_assets.definitions"""
+  cd {project} && DAGSTER_HOME=$PWD/dagster_home dagster-webserver -w workspace.yaml"""

@@ -35,6 +35,7 @@ storage:
 run_launcher: {module: dagster._core.launcher.sync_in_memory_run_launcher, class: SyncInMemoryRunLauncher}
 run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}
 telemetry: {enabled: false}
+nux: {enabled: false}
 """
 """The instance of a simulation: runs are executed where they are asked for."""
 
