@@ -65,3 +65,13 @@ def test_loading_the_code_location_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_parquet_is_read_where_no_thread_of_arrow_outlives_python() -> None:
+    found = {
+        f"{file.relative_to(PACKAGE)}:{node.lineno} reads with {node.attr}"
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in {"read_table", "read_parquet"}
+    }
+    assert not found, "mlops_assets.data.parquet says why"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.data.parquet import table_of
 from mlops_assets.data.store import Manifest, Store, StoreError, layout
 from mlops_assets.data.store.manifest import StoredFile, canonical
 
@@ -202,7 +203,7 @@ def _count(store: Store, file: StoredFile, entity: Mapping[str, Any]) -> int:
     names = pq.read_schema(pa.BufferReader(content)).names
     if not set(entity) <= set(names):
         return 0
-    matches = _matches(pq.read_table(pa.BufferReader(content), columns=list(entity)), entity)
+    matches = _matches(table_of(content, list(entity)), entity)
     return 0 if matches is None else int(pc.sum(matches).as_py() or 0)
 
 

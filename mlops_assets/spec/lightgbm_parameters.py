@@ -87,6 +87,45 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Parameter -> its other spellings."""
 
+WHOLE = frozenset(
+    [
+        "num_boost_round",
+        "early_stopping_rounds",
+        "num_leaves",
+        "max_depth",
+        "min_data_in_leaf",
+        "bagging_freq",
+        "max_drop",
+        "min_data_per_group",
+        "max_cat_threshold",
+        "max_cat_to_onehot",
+        "max_bin",
+        "min_data_in_bin",
+        "bin_construct_sample_cnt",
+    ]
+)
+"""Parameters that are whole numbers."""
+
+FLAGS = frozenset(
+    [
+        "extra_trees",
+        "linear_tree",
+        "xgboost_dart_mode",
+        "uniform_drop",
+        "enable_bundle",
+        "use_missing",
+        "zero_as_missing",
+        "is_unbalance",
+        "boost_from_average",
+        "reg_sqrt",
+        "first_metric_only",
+    ]
+)
+"""Parameters that are true or false."""
+
+WORDS = frozenset(["objective", "boosting", "data_sample_strategy", "monotone_constraints", "monotone_constraints_method", "metric"])
+"""Parameters that are words or lists; all others are numbers."""
+
 CANONICAL: dict[str, str] = {spelling: name for name, others in ALIASES.items() for spelling in (name, *others)}
 """Every spelling that a definition may use -> the parameter that it means."""
 
@@ -112,3 +151,14 @@ SET_BY_TRAINING: frozenset[str] = frozenset(
     ]
 )
 """Set by training itself: seed from `training.seed`, classes from the target, one deterministic mode."""
+
+
+def wrong_value(parameter: str, value: object) -> str | None:
+    """What a value of the canonical ``parameter`` is not, in words; None where it may be one."""
+    if parameter in WORDS:
+        return None
+    if parameter in FLAGS:
+        return None if isinstance(value, bool) else "true or false"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "a whole number" if parameter in WHOLE else "a number"
+    return "a whole number" if parameter in WHOLE and not float(value).is_integer() else None

@@ -187,7 +187,7 @@ def _mapping_member(choices: Any) -> type[BaseModel] | None:
 def _describe(annotation: Any) -> str:
     """What may stand where this annotation is, in words."""
     if _is_union(annotation) or (get_origin(annotation) is None and annotation is Any):
-        return " or ".join(dict.fromkeys(_describe(a) for a in get_args(annotation))) or "valid"
+        return " or ".join(dict.fromkeys(_describe(a) for a in get_args(annotation) if a is not type(None))) or "valid"
     if get_origin(annotation) is Annotated:
         shares = any(isinstance(m, BeforeValidator) and m.func is parse_share for m in get_args(annotation)[1:])
         return "a share such as 5% or 0.05" if shares else _describe(get_args(annotation)[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ from mlops_assets.components.mlflow_sweep import mlflow_sensors, sweep
 from mlops_assets.registry import Registry
 
 SWITCH = "SWITCH"
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def assets_of(home: Path, *, inside: list[str] | None = None) -> tuple[list[dg.AssetsDefinition], dict[str, dg.ResourceDefinition]]:
@@ -86,21 +86,20 @@ def test_each_attempt_is_a_run_and_a_retry_that_fails_fails_the_parent(home, reg
     assert ends["churn/evaluation"] == ends["churn/evaluation (attempt 2)"] == ends["parent"] == "FAILED"
 
 
-def multiprocess_job() -> dg.JobDefinition:
-    """The same assets, each step in a process of its own; rebuilt there from the environment."""
-    assets, resources = assets_of(Path(os.environ["TEST_MLFLOW_HOME"]))
+def multiprocess_job(home: str) -> dg.JobDefinition:
+    """The same assets, each step in a process of its own, which rebuilds them."""
+    assets, resources = assets_of(Path(home))
     executor = dg.multiprocess_executor.configured({"start_method": {"forkserver": {"preload_modules": ["mlflow", "dagster_mlflow"]}}})
     job = dg.define_asset_job("lifecycle", executor_def=executor)
     return dg.Definitions(assets=assets, resources=resources, jobs=[job]).resolve_job_def("lifecycle")
 
 
-def test_steps_in_processes_of_their_own_attach_to_one_parent_and_a_failed_run_ends_failed(home, registry, monkeypatch):
-    monkeypatch.setenv("TEST_MLFLOW_HOME", str(home))
-    monkeypatch.chdir(Path(__file__).parent)  # from where the step processes import this module
+def test_steps_in_processes_of_their_own_attach_to_one_parent_and_a_failed_run_ends_failed(home, registry):
     (home / SWITCH).write_text("")
+    job = dg.build_reconstructable_job(__name__, "multiprocess_job", (str(home),), reconstructor_working_directory=str(REPOSITORY))
     with (
         dg.instance_for_test() as instance,
-        dg.execute_job(dg.reconstructable(multiprocess_job), instance=instance, raise_on_error=False) as result,
+        dg.execute_job(job, instance=instance, raise_on_error=False) as result,
     ):
         assert not result.success
         ends = statuses(registry, result.run_id)

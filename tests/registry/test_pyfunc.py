@@ -99,9 +99,9 @@ def test_a_clean_process_loads_by_alias_with_pickle_forbidden(registry, bundles,
     frame = frame_of(20)
     frame.to_parquet(tmp_path / "rows.parquet")
     script = (
-        "import sys, mlflow.pyfunc, numpy, pandas\n"
+        "import sys, mlflow.pyfunc, numpy, pyarrow.parquet\n"
         "model = mlflow.pyfunc.load_model('models:/churn@champion')\n"
-        "numpy.save(sys.argv[2], model.predict(pandas.read_parquet(sys.argv[1])))\n"
+        "numpy.save(sys.argv[2], model.predict(pyarrow.parquet.ParquetFile(sys.argv[1]).read().to_pandas()))\n"
     )
     environment = {**os.environ, "MLFLOW_TRACKING_URI": registry.tracking_uri, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
     done = subprocess.run(

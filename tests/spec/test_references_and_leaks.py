@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mlops_assets.spec.problems import Problem
@@ -91,6 +93,26 @@ def test_sound_definitions_have_no_problems(check, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "there", "suggestion"),
+    [
+        ("data/contacts.csv", "data/other.csv", None),
+        ("data/contact.csv", "data/contacts.csv", "data/contacts.csv"),
+        ("data/*.csv", "data/contacts.json", None),
+        ("data/{partition}.csv", "data/nothing", None),
+    ],
+)
+def test_a_file_that_is_not_there_is_a_warning(check, tmp_path: Path, path: str, there: str, suggestion: str | None) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / there).touch()
+    text, line = changed(TABLE, "{csv: contacts.csv}", f"{{csv: {{path: '{path}'}}}}")
+    (problem,) = check(text)
+    assert (problem.severity, problem.path, problem.line, problem.suggestion) == ("warning", "source.csv", line, suggestion)
+    assert f"there is no file {path}" in problem.sentence
+    (tmp_path / path.replace("*", "1").replace("{partition}", "2008-05-01")).touch()
+    assert check(text) == []
+
+
+@pytest.mark.parametrize(
     ("old", "new", "path", "suggestion", "says"),
     [
         ("features: [rfm.*]", "features: [rmf.*]", "features[0]", "rfm", "no feature view"),
@@ -141,6 +163,27 @@ def test_sound_definitions_have_no_problems(check, text: str) -> None:
             "training.estimator.lightgbm.objective",
             None,
             "does not fit",
+        ),
+        (
+            "holdout: 30d",
+            "holdout: 30d\n    estimator: {lightgbm: {eta: 0.1, num_leaves: 7.5}}",
+            "training.estimator.lightgbm.num_leaves",
+            None,
+            "found 7.5, which is not a whole number",
+        ),
+        (
+            "holdout: 30d",
+            "holdout: 30d\n    estimator: {lightgbm: {learning_rate: fast}}",
+            "training.estimator.lightgbm.learning_rate",
+            None,
+            "found 'fast', which is not a number",
+        ),
+        (
+            "holdout: 30d",
+            "holdout: 30d\n    estimator: {lightgbm: {is_unbalance: 1}}",
+            "training.estimator.lightgbm.is_unbalance",
+            None,
+            "not true or false",
         ),
         ("holdout: 30d", "holdout: 30d\n    estimator: {python: .own:build}", "training.estimator.python", None, "own.py"),
         ("holdout: 30d", "holdout: 30d\n    estimator: {python: no_such_pkg.x:f}", "training.estimator.python", None, "no installed"),

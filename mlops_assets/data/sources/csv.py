@@ -8,7 +8,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.paths import files_of, open_file
+from mlops_assets.data.sources.paths import files_of, open_file, open_whole
 from mlops_assets.data.sources.text import typed_where_it_fits
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _read_file(path: str, form: CsvFormat) -> pa.Table:
     if names is None:
         return pa.table({})
     try:
-        with open_file(path) as stream:
+        with open_whole(path) as stream:
             return arrow_csv.read_csv(
                 stream,
                 read_options=arrow_csv.ReadOptions(

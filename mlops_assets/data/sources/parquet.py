@@ -46,7 +46,8 @@ def read_files(paths: list[str], dataset: Dataset, window: Window | None) -> pa.
         schemas = [form.inspect(place, filesystem) for place in places]
         schema = pa.unify_schemas(schemas, promote_options="permissive").remove_metadata()
         files = ds.dataset(places, schema=schema, format=form, filesystem=filesystem)
-        return files.to_table(filter=_filter(dataset, schema, window))
+        # A thread of Arrow that still holds a Python file system when Python ends aborts the process (mlops_assets.data.parquet).
+        return files.to_table(filter=_filter(dataset, schema, window), use_threads=not is_url(paths[0]))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         raise SourceError(f"it cannot be read as Parquet: {str(error).splitlines()[0]}", where=where) from error

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.data.parquet import table_of
 from mlops_assets.data.store import layout
 from mlops_assets.data.store.errors import ErasedError, StoreError, writing
 from mlops_assets.data.store.files import Files, Found, open_files
@@ -245,9 +246,6 @@ class Store:
         return self._read_file(manifest, manifest.quarantined, None) if manifest.quarantined else None
 
     def _read_file(self, manifest: Manifest, file: StoredFile, columns: Sequence[str] | None) -> pa.Table:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         with self._reading(manifest, file):
             content = self.files.read(file.path)
         if sha256(content) != file.sha256:
@@ -256,7 +254,7 @@ class Store:
             )
         if columns is not None and (unknown := [name for name in columns if name not in manifest.columns]):
             raise StoreError(f"{manifest.reference} has no column {unknown[0]!r}.", valid=manifest.columns)
-        return pq.read_table(pa.BufferReader(content), columns=None if columns is None else list(columns))
+        return table_of(content, columns)
 
     @contextmanager
     def _reading(self, manifest: Manifest, file: StoredFile) -> Iterator[None]:
