@@ -1,9 +1,8 @@
-"""Names from outside the catalogue: metrics, parameters, owners, tags, Python functions, files and schedules."""
+"""Names from outside the catalogue: metrics, parameters, owners, tags, Python functions and schedules."""
 
 from __future__ import annotations
 
 import ast
-import glob
 import importlib.util
 import re
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 from mlops_assets.errors import nearest
 from mlops_assets.spec.catalogue import Declaration
 from mlops_assets.spec.cron import cron_mistake
-from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.digest import functions
 from mlops_assets.spec.findings import Findings, misspelling
 from mlops_assets.spec.lightgbm_parameters import CANONICAL, OBJECTIVES, SET_BY_TRAINING, wrong_value
@@ -132,22 +130,6 @@ def check_parameters(model: Model, findings: Findings) -> None:
             findings.add(model.name, path, found, valid=OBJECTIVES[model.task])
         elif path[1] == "estimator" and (kind := wrong_value(meaning, estimator.lightgbm[name])):
             findings.add(model.name, path, f"found {estimator.lightgbm[name]!r}, which is not {kind}")
-
-
-def check_files(dataset: Dataset, findings: Findings) -> None:
-    """A local file that a data set is read from may still come; that it is not there is worth a warning."""
-    read = dataset.source
-    for kind, source in (("csv", read.csv), ("parquet", read.parquet), ("json", read.json_)):
-        path = source.path.removeprefix("file://") if source is not None else ""
-        if not path or "://" in path or path.startswith("~"):
-            continue
-        full = findings.catalogue.project / path
-        if any(glob.iglob(str(full).replace("{partition}", "*"), recursive=True)):  # noqa: PTH207
-            continue
-        meant = nearest(full.name, sorted(file.name for file in full.parent.glob("*")))
-        suggestion = str(Path(path).with_name(meant)) if meant else None
-        found, do = f"there is no file {path}", "Paths are relative to the project."
-        findings.add(dataset.name, ("source", kind), found, suggestion=suggestion, do=do, severity="warning")
 
 
 def _parameter(name: str) -> str | None:

@@ -16,7 +16,7 @@ from mlops_assets.spec.findings import Findings
 from mlops_assets.spec.known_columns import dataset_columns, feature_columns, model_columns
 from mlops_assets.spec.leaks import model_leaks, view_leaks
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.names import check_common, check_files, check_metrics, check_parameters, check_schedule
+from mlops_assets.spec.names import check_common, check_metrics, check_parameters, check_schedule
 from mlops_assets.spec.problems import KeyPath, Problem
 from mlops_assets.spec.sql import output, statement_mistake, tables, unsteady
 from mlops_assets.spec.windows import (
@@ -51,7 +51,6 @@ def check_catalogue(catalogue: Catalogue, unknown: frozenset[str] = frozenset())
 
 def _dataset(dataset: Dataset, findings: Findings) -> None:
     check_common(dataset, findings)
-    check_files(dataset, findings)
     check_schedule(dataset.name, ("schedule",), dataset.schedule, findings)
     columns = dataset_columns(dataset, findings.catalogue.project)
     for key in ("event_time", "available_at"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -17,19 +16,12 @@ Check = Callable[..., list[Problem]]
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Write one defs.yaml (and other files, by path below definitions/) and return the problems of the project.
-
-    The files that data sets are read from are there, and empty.
-    """
+    """Write one defs.yaml (and other files, by path below definitions/) and return the problems of the project."""
 
     def run(text: str, environment: dict[str, str] | None = None, **files: str) -> list[Problem]:
         folder = tmp_path / "definitions" / "shop"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "defs.yaml").write_text(textwrap.dedent(text).lstrip("\n"))
-        for path in re.findall(r"(?:csv|parquet|json): ([\w./*]+)", "\n".join([text, *files.values()])):
-            source = tmp_path / path.replace("*", "1")
-            source.parent.mkdir(parents=True, exist_ok=True)
-            source.touch()
         for name, content in files.items():
             path = folder / name.replace("__", "/").replace("_py", ".py").replace("_yaml", ".yaml")
             path.parent.mkdir(parents=True, exist_ok=True)

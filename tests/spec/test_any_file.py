@@ -90,7 +90,6 @@ def problems_of(folder: Path, text: str) -> list[Any]:
     home = folder / "definitions" / "a"
     home.mkdir(parents=True, exist_ok=True)
     (home / "defs.yaml").write_text(text, encoding="utf-8")
-    (folder / "a.csv").touch()
     return check_project(folder, {"X": "x"})[1]
 
 

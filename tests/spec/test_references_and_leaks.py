@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from mlops_assets.spec.problems import Problem
@@ -89,26 +87,6 @@ def shown(problems: list[Problem]) -> list[tuple[int, str, str]]:
 
 @pytest.mark.parametrize("text", [SHOP, TABLE])
 def test_sound_definitions_have_no_problems(check, text: str) -> None:
-    assert check(text) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "there", "suggestion"),
-    [
-        ("data/contacts.csv", "data/other.csv", None),
-        ("data/contact.csv", "data/contacts.csv", "data/contacts.csv"),
-        ("data/*.csv", "data/contacts.json", None),
-        ("data/{partition}.csv", "data/nothing", None),
-    ],
-)
-def test_a_file_that_is_not_there_is_a_warning(check, tmp_path: Path, path: str, there: str, suggestion: str | None) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / there).touch()
-    text, line = changed(TABLE, "{csv: contacts.csv}", f"{{csv: {{path: '{path}'}}}}")
-    (problem,) = check(text)
-    assert (problem.severity, problem.path, problem.line, problem.suggestion) == ("warning", "source.csv", line, suggestion)
-    assert f"there is no file {path}" in problem.sentence
-    (tmp_path / path.replace("*", "1").replace("{partition}", "2008-05-01")).touch()
     assert check(text) == []
 
 
