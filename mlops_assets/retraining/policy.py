@@ -32,7 +32,8 @@ class Reason:
     """One thing that the decision rests on.
 
     Attributes:
-        name: of the trigger (``performance``, ``age``, …) or of what held it back (``cooldown``, ``budget``, ``in_flight``, ``requested``).
+        name: of the trigger (``performance``, ``age``, …) or of what held it back (``in_flight``, ``no_new_data``, ``requested``,
+            ``cooldown``, ``budget``).
         found: hit, miss or unknown for a trigger; ``held`` for what held back.
         text: with the numbers, for people.
         numbers: the same for programs.
@@ -231,7 +232,8 @@ def _age(limit: Duration, history: History, champion: Champion) -> Reason:
     days = (until - trained) / timedelta(days=1)
     found: Truth = "hit" if until >= limit.after(trained) else "miss"
     numbers: Numbers = {"age_days": round(days, 3), "age_limit": str(limit)}
-    return Reason("age", found, f"age: learned up to {days:.1f} days before the newest data (limit {limit})", numbers)
+    text = f"learned up to {days:.1f} days before the newest data" if days > 0 else "learned up to the newest data"
+    return Reason("age", found, f"age: {text} (limit {limit})", numbers)
 
 
 def _scheduled(policy: Retrain, history: History, champion: Champion, now: datetime) -> tuple[Reason | None, str | None]:
@@ -268,6 +270,10 @@ def _held(policy: Retrain, history: History, champion: Champion, window: str | N
     for request in history.requests:
         if request.in_flight:
             return Reason("in_flight", "held", f"the retraining asked for at {_at(request.at)} has not ended", {"in_flight": request.key})
+    until, trained = history.data_until, champion.trained_until
+    if until is not None and trained is not None and until <= trained:
+        text = f"there is data up to {_at(until)}, and the champion learned from data up to {_at(trained)}"
+        return Reason("no_new_data", "held", text, {"data_until": _at(until), "trained_until": _at(trained)})
     for request in history.requests:
         if (request.version, request.window) == (champion.version, window):
             return Reason("requested", "held", f"asked for already on window {window}, at {_at(request.at)}", {"requested": request.key})

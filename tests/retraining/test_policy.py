@@ -132,6 +132,16 @@ def test_any_needs_one_trigger_and_all_needs_every_one() -> None:
     assert ask(policy(when={"any": pair}), windows=tuple(unknown), now=41, **old).answer == "yes"
 
 
+@pytest.mark.parametrize(("until", "answer"), [(-30.0, "no"), (0.0, "no"), (0.5, "yes")])
+def test_without_data_newer_than_what_the_champion_learned_from_nothing_is_asked(until: float, answer: str) -> None:
+    found = ask(policy(), FALLEN, data_until=day(until))
+    assert (found.answer, found.fired) == (answer, True)
+    if answer == "no":
+        assert found.reasons[-1].name == "no_new_data"
+        assert f"the champion learned from data up to {day(0).isoformat()}" in found.text
+        assert found.numbers["data_until"] == day(until).isoformat()
+
+
 def test_one_in_flight_holds_the_next_one_back() -> None:
     running = Request("k", day(0.5), 1, "w000", in_flight=True)
     found = ask(policy(), FALLEN, now=20, requests=(running,))
