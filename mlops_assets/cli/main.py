@@ -23,6 +23,7 @@ GROUPS = (
     "registry",
     "audit",
     "reproduce",
+    "publish",
     "serve",
     "up",
 )

@@ -1,4 +1,4 @@
-"""Which partitions of data sets and feature views a model at a partition reads, and which of those are missing or stale.
+"""Which partitions of data sets and feature views a model or the server reads, and which of those are missing or stale.
 
 Stale is a partition of a data set that was read under another declaration, or whose volume check is red: it is read
 again, so that the check counts again. Stale is one of a feature view that another definition computed, or whose inputs
@@ -26,6 +26,8 @@ from mlops_assets.spec.windows import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mlops_assets.components.workspace import Workspace
     from mlops_assets.data.store import Manifest
     from mlops_assets.spec.feature_view import FeatureView
@@ -60,12 +62,19 @@ class Need:
         return f"{self.asset}: {', '.join(stale)}" if stale else None
 
 
-def needed_datasets(workspace: Workspace, name: str, key: str | None) -> Iterator[Need]:
-    """Data sets that model ``name`` at ``key`` reads and that are missing or stale.
+@dataclass(frozen=True)
+class Reads:
+    """Partitions that something reads, whether they are there or not: by data set (None: the whole table) and by feature view."""
+
+    datasets: Mapping[str, set[str | None]]
+    views: Mapping[str, list[str]]
+
+
+def needed_datasets(workspace: Workspace, datasets: Mapping[str, set[str | None]]) -> Iterator[Need]:
+    """Those of the partitions that are missing or stale.
 
     Unpartitioned tables are always read again: their source may have changed, and equal bytes are stored once.
     """
-    datasets, _ = read_partitions(workspace, name, key)
     for dataset_name in sorted(datasets):
         calendar = workspace.catalogue.datasets[dataset_name].calendar
         if calendar is None:
@@ -81,12 +90,11 @@ def needed_datasets(workspace: Workspace, name: str, key: str | None) -> Iterato
             yield _need(dataset_name, calendar, {MISSING: missing, DECLARED: again, TOO_FEW: few})
 
 
-def needed_views(workspace: Workspace, name: str, key: str | None) -> Iterator[Need]:
-    """Feature views that model ``name`` at ``key`` reads and that are missing or stale, given the data sets as they are now."""
+def needed_views(workspace: Workspace, views: Mapping[str, list[str]]) -> Iterator[Need]:
+    """Those of the partitions that are missing or stale, given the data sets as they are now."""
     from mlops_assets.data.features import definition_digest
 
     catalogue, store = workspace.catalogue, workspace.store
-    _, views = read_partitions(workspace, name, key)
     for view_name in sorted(views):
         view = catalogue.views[view_name]
         window = view_window(view, catalogue)
@@ -104,8 +112,8 @@ def needed_views(workspace: Workspace, name: str, key: str | None) -> Iterator[N
             yield _need(view_name, window.calendar, reasons, kept)
 
 
-def read_partitions(workspace: Workspace, name: str, key: str | None) -> tuple[dict[str, set[str | None]], dict[str, list[str]]]:
-    """Partitions of data sets and of feature views that model ``name`` reads at ``key``, whether they are there or not."""
+def read_by_model(workspace: Workspace, name: str, key: str | None) -> Reads:
+    """What model ``name`` reads to learn at ``key``."""
     catalogue = workspace.catalogue
     model = catalogue.models[name]
     windows = model_windows(model, catalogue)
@@ -114,37 +122,55 @@ def read_partitions(workspace: Workspace, name: str, key: str | None) -> tuple[d
     if model.examples is not None:
         partitions = catalogue.datasets[model.examples.from_].partitions
         if windows.calendar is None or key is None or partitions is None:
-            return {model.examples.from_: {None}}, views
+            return Reads({model.examples.from_: {None}}, views)
         keys = windows.feature_keys(key)
         span = (windows.calendar.start_of(keys[0]), windows.calendar.end_of(keys[-1])) if keys else None
-        return {model.examples.from_: set(covering(partitions, *span)) if span else set()}, views
+        return Reads({model.examples.from_: set(covering(partitions, *span)) if span else set()}, views)
     assert key is not None
     assert windows.calendar is not None
     as_of_keys = windows.feature_keys(key)
     if not as_of_keys:
-        return datasets, views
+        return Reads(datasets, views)
     moments = [windows.calendar.end_of(k) for k in as_of_keys]
     for view_name in view_names(model):
-        view = catalogue.views[view_name]
-        window = view_window(view, catalogue)
-        if window.calendar is None:
-            views[view_name] = []
-            for source in view.from_:
-                datasets.setdefault(source, set()).add(None)
-            continue
-        ended = {newest_ended(window.calendar, moment) for moment in moments}
-        views[view_name] = sorted((k for k in ended if k is not None), key=window.calendar.start_of)
-        for view_key in views[view_name]:
-            start, end = window.interval(view_key)
-            for source in view.from_:
-                datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], start, end))
+        _read_view(workspace, view_name, moments, datasets, views)
     start, end = moments[0], windows.calendar.end_of(key)
     for source in label_sources(model, catalogue):
         datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], start, end))
     for source in population_sources(model, catalogue):
         for moment in moments:
             datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], None, moment))
-    return datasets, views
+    return Reads(datasets, views)
+
+
+def read_by_server(workspace: Workspace, name: str) -> Reads:
+    """What the server looks up for model ``name``: the newest ended partition of its views that are online, and what those read."""
+    datasets: dict[str, set[str | None]] = {}
+    views: dict[str, list[str]] = {}
+    for view_name in view_names(workspace.catalogue.models[name]):
+        if workspace.catalogue.views[view_name].online is not None:
+            _read_view(workspace, view_name, [workspace.now()], datasets, views)
+    return Reads(datasets, views)
+
+
+def _read_view(
+    workspace: Workspace, name: str, moments: Sequence[datetime], datasets: dict[str, set[str | None]], views: dict[str, list[str]]
+) -> None:
+    """Add the view as it stood at ``moments``, and the partitions that it is computed from."""
+    catalogue = workspace.catalogue
+    view = catalogue.views[name]
+    window = view_window(view, catalogue)
+    if window.calendar is None:
+        views[name] = []
+        for source in view.from_:
+            datasets.setdefault(source, set()).add(None)
+        return
+    ended = {newest_ended(window.calendar, moment) for moment in moments}
+    views[name] = sorted((k for k in ended if k is not None), key=window.calendar.start_of)
+    for key in views[name]:
+        start, end = window.interval(key)
+        for source in view.from_:
+            datasets.setdefault(source, set()).update(dataset_keys(catalogue.datasets[source], start, end))
 
 
 def _need(asset: str, calendar: Calendar, reasons: Mapping[str, Sequence[str]], kept: int = 0) -> Need:

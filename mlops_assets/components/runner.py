@@ -16,7 +16,7 @@ from mlops_assets.components.bodies.dataset import UNDATED
 from mlops_assets.components.emit import EVERY_TAG
 from mlops_assets.components.instance import open_instance
 from mlops_assets.components.mlflow_sweep import sweep
-from mlops_assets.components.needs import Need, needed_datasets, needed_views
+from mlops_assets.components.needs import Need, Reads, needed_datasets, needed_views, read_by_model, read_by_server
 from mlops_assets.components.processes import PROCESS_TAG, Process, end_killed
 from mlops_assets.components.workspace import Workspace
 from mlops_assets.errors import MlopsError, nearest
@@ -126,15 +126,30 @@ class Runner:
         Raises:
             StepFailed: when one of them fails.
         """
-        for needed in (needed_datasets, needed_views):
-            for need in list(needed(self.workspace, name, key)):
-                if need.why:
-                    self.on_note(need.why)
-                if need.calendar is None:
-                    self._materialize([need.asset], None, None, 1)
-                    continue
-                for first, last, count, every in ranges(need.calendar, need.keys):
-                    self._materialize([need.asset], first, last, count, every)
+        self._make(read_by_model(self.workspace, name, key))
+
+    def publish(self, name: str) -> None:
+        """Bring the features that the server looks up for model ``name`` to their newest as-of time.
+
+        Raises:
+            StepFailed: when a data set or a feature view fails.
+        """
+        self._make(read_by_server(self.workspace, name))
+
+    def _make(self, reads: Reads) -> None:
+        for need in list(needed_datasets(self.workspace, reads.datasets)):
+            self._make_good(need)
+        for need in list(needed_views(self.workspace, reads.views)):
+            self._make_good(need)
+
+    def _make_good(self, need: Need) -> None:
+        if need.why:
+            self.on_note(need.why)
+        if need.calendar is None:
+            self._materialize([need.asset], None, None, 1)
+            return
+        for first, last, count, every in ranges(need.calendar, need.keys):
+            self._materialize([need.asset], first, last, count, every)
 
     def materialize(self, assets: Sequence[str], key: str | None) -> Step:
         """Materialize ``assets`` at ``key`` in one run; a failed step does not raise here."""

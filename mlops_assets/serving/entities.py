@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 MONTH_SECONDS = 2_629_746
 """Mean Gregorian month (365.2425 / 12 days), for ages in months."""
 
+PUBLISH = "`mlops publish MODEL` computes and publishes the newest ones."
+
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
@@ -128,7 +130,7 @@ class EntityFeatures:
                 known.update(one.features)
         lost = [name for name in features if name not in known]
         if lost and all(one is not None for one in found.values()):
-            message = f"The published features have no {lost[0]}; publish {' and '.join(found)} again."
+            message = f"The published features of {' and '.join(found)} have no {lost[0]}. {PUBLISH}"
             raise RequestError(503, "features_missing", message)
         return {**row, **{name: known.get(name) for name in features}}
 
@@ -142,7 +144,7 @@ class EntityFeatures:
                 continue
             if view.online is not None and view.online.on_stale == "refuse":
                 age = _shown(now - at / 1e6)
-                message = f"The features of {view.name} are {age} old; the model takes them up to {view.online.max_age}."
+                message = f"The features of {view.name} are {age} old; the model takes them up to {view.online.max_age}. {PUBLISH}"
                 raise RequestError(503, "stale_features", message)
             stale.append(view.name)
         per_row = [{name: one.as_of for name, of_view in found.items() if (one := of_view[i]) is not None} for i in range(rows)]

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.components.graph import asset_spec, partitions_definition
-from mlops_assets.components.needs import read_partitions
+from mlops_assets.components.needs import read_by_model
 from mlops_assets.spec.calendar import Calendar
 from tests.components.project import KEY, Shop
 
@@ -65,10 +65,10 @@ def test_labels_are_read_up_to_the_partition_itself(trained: Shop) -> None:
 
 
 def test_what_is_materialized_lies_within_what_the_mapping_shows(trained: Shop) -> None:
-    datasets, views = read_partitions(trained.workspace, "churn", KEY)
-    assert set(views["spend"]) <= set(upstream(trained, "churn/training_set", KEY, "spend"))
-    shown = {key for view in views["spend"] for key in upstream(trained, "spend", view, "orders")}
-    assert datasets["orders"] == shown | set(upstream(trained, "churn/training_set", KEY, "orders"))
+    reads = read_by_model(trained.workspace, "churn", KEY)
+    assert set(reads.views["spend"]) <= set(upstream(trained, "churn/training_set", KEY, "spend"))
+    shown = {key for view in reads.views["spend"] for key in upstream(trained, "spend", view, "orders")}
+    assert reads.datasets["orders"] == shown | set(upstream(trained, "churn/training_set", KEY, "orders"))
 
 
 def test_the_manifest_of_a_training_set_names_what_the_mapping_shows(trained: Shop) -> None:

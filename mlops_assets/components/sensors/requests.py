@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.needs import Need, needed_datasets, needed_views
+from mlops_assets.components.needs import Need, needed_datasets, needed_views, read_by_model
 from mlops_assets.components.runner import ranges
 from mlops_assets.components.sensors.tick import RETRAINING_TAG, STAGE_TAG, run_request
 
@@ -58,9 +58,10 @@ def next_runs(workspace: Workspace, name: str, request: OpenRequest) -> tuple[st
         return "busy", []
     if "train" in request.begun:
         return "done", []
-    if not request.begun and (runs := [*_making(request, "data", needed_datasets(workspace, name, request.as_of))]):
+    reads = read_by_model(workspace, name, request.as_of)
+    if not request.begun and (runs := [*_making(request, "data", needed_datasets(workspace, reads.datasets))]):
         return "data", runs
-    if "features" not in request.begun and (runs := [*_making(request, "features", needed_views(workspace, name, request.as_of))]):
+    if "features" not in request.begun and (runs := [*_making(request, "features", needed_views(workspace, reads.views))]):
         return "features", runs
     assets = [f"{name}/{stage}" for stage in TRAINED]
     tags = {RETRAINING_TAG: request.key, STAGE_TAG: "train"}
