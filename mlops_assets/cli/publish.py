@@ -38,8 +38,8 @@ def publish(
         print_json({"schema": 1, "ok": True, "model": name, "published": published})
         return
     for view in published:
-        as_of = f"as of {view['as_of']}" if view["as_of"] else "as of now"
-        typer.echo(f"{view['view']}: {view['entities']:,} entities {as_of}")
+        as_of = f" as of {view['as_of']}" if view["as_of"] else ""
+        typer.echo(f"{view['view']}: {view['entities']:,} entities{as_of}")
 
 
 def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
