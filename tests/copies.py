@@ -18,17 +18,13 @@ PLACES = {
 
 def copy_project(project: Path, to: Path) -> Path:
     """Copy ``project`` with its store, its ledger and its MLflow; what a test removes or adds there is the copy's alone."""
+    from mlflow.tracking._tracking_service import utils
+
     shutil.copytree(project, to)
     database = to / ".mlops" / "mlflow.db"
     if database.is_file():
         with closing(sqlite3.connect(database)) as connection, connection:
             for table, column in PLACES.items():
                 connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(project), str(to)))
-        _forget_places()
+        utils._artifact_repos_cache.clear()
     return to
-
-
-def _forget_places() -> None:
-    from mlflow.tracking._tracking_service import utils
-
-    utils._artifact_repos_cache.clear()

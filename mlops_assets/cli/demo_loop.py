@@ -89,7 +89,7 @@ def demo_loop(home: Path, *, change: bool = True, weeks: int | None = None) -> N
         "The shop's weeks go by on a clock of their own; everything else is real. "
         f"A server answers {pace.day} requests a second by day, {NIGHT} by night. Project: {project}"
     )
-    with quiet(), _simulated(project) as simulation:
+    with quiet(), simulated(project) as simulation:
         train_first(simulation)
         typer.echo(_first(simulation.workspace))
         with live(simulation.workspace, MODEL) as server:
@@ -344,7 +344,8 @@ def _first(workspace: Workspace) -> str:
 
 
 @contextmanager
-def _simulated(project: Path) -> Iterator[Simulation]:
+def simulated(project: Path) -> Iterator[Simulation]:
+    """The project on a clock that stands at the end of the first champion's week."""
     from mlops_assets.components.simulation import simulate
 
     start = datetime.fromisoformat(TRAINED_AT).replace(tzinfo=UTC) + timedelta(days=7) + TICK

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlops_assets.cli.acting import EnvironmentOption, NameArgument, answering, open_for
+from mlops_assets.cli.acting import EnvironmentOption, NameArgument, answering, known, open_for
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
-from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
+    from mlops_assets.spec.catalogue import Catalogue
 
 
 def register(app: typer.Typer) -> None:
@@ -47,29 +48,24 @@ def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
     from mlops_assets.components.needs import read_by_server
     from mlops_assets.components.runner import Runner
     from mlops_assets.serving.online import open_online
-    from mlops_assets.serving.publication import publish_partition
-    from mlops_assets.spec.windows import view_window
+    from mlops_assets.serving.publication import publish_newest
 
+    known(workspace, name)
     catalogue = workspace.catalogue
-    if name not in catalogue.models:
-        guess = nearest(name, catalogue.models)
-        do = f"Did you mean {guess!r}?" if guess else None
-        raise MlopsError(f"there is no model {name!r}.", valid=sorted(catalogue.models), do=do)
-    views = read_by_server(workspace, name).views
+    views = read_by_server(workspace, name).views if name in catalogue.models else {}
     if not views:
         do = "Give its feature views `online: {}`, or send whole rows."
         raise MlopsError(f"{name} has no features that are looked up by entity.", do=do)
     with Progress() as progress:
-        Runner(workspace, progress.step, progress.note).publish(name)
-    published = []
+        Runner(workspace, progress.step, progress.note).prepare_lookup(name)
+    # What was materialized just now is published already; what was stored before may not be, where the online table is another one.
     with contextlib.closing(open_online(workspace.settings.online_url)) as online:
-        for view, keys in views.items():
-            calendar, key = view_window(catalogue.views[view], catalogue).calendar, keys[-1] if keys else None
-            count = publish_partition(catalogue.views[view], catalogue, key, workspace.store, online)
-            as_of = calendar.end_of(key).astimezone(UTC) if calendar is not None and key is not None else None
-            published.append({"view": view, "entities": count, "as_of": _written(as_of)})
-    return published
+        published = publish_newest(catalogue, workspace.store, online, views)
+    return [{"view": view, "entities": count, "as_of": _as_of(catalogue, view, views[view])} for view, count in published.items()]
 
 
-def _written(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
+def _as_of(catalogue: Catalogue, view: str, keys: Sequence[str]) -> str | None:
+    from mlops_assets.spec.windows import view_window
+
+    calendar = view_window(catalogue.views[view], catalogue).calendar
+    return f"{calendar.end_of(keys[-1]):%Y-%m-%dT%H:%M:%SZ}" if calendar is not None and keys else None

@@ -128,8 +128,8 @@ class Runner:
         """
         self._make(read_by_model(self.workspace, name, key))
 
-    def publish(self, name: str) -> None:
-        """Bring the features that the server looks up for model ``name`` to their newest as-of time.
+    def prepare_lookup(self, name: str) -> None:
+        """Materialize what the server looks up for model ``name`` at its newest as-of time, where that is missing or stale.
 
         Raises:
             StepFailed: when a data set or a feature view fails.

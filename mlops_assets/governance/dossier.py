@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_assets.ledger.events import Event
-from mlops_assets.ledger.state import DeploymentState, Folding
+from mlops_assets.ledger.folding import Folding
+from mlops_assets.ledger.state import DeploymentState
 from mlops_assets.ledger.story import tell
 
 PURPOSE = ("description", "intended_use", "owner", "risk", "task")

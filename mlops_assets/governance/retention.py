@@ -12,8 +12,9 @@ from datetime import datetime
 
 from mlops_assets.governance.approvals import standing
 from mlops_assets.ledger.events import minute, read_time
+from mlops_assets.ledger.rules import previous_champion
 from mlops_assets.ledger.state import DeploymentState, Version
-from mlops_assets.ledger.transitions import PRUNABLE, previous_champion
+from mlops_assets.ledger.transitions import PRUNABLE
 
 
 @dataclass(frozen=True)

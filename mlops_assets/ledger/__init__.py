@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlops_assets.ledger.errors import EventError, LedgerError, Refused
     from mlops_assets.ledger.events import Draft, Event
+    from mlops_assets.ledger.folding import fold
     from mlops_assets.ledger.log import Ledger, open_ledger
-    from mlops_assets.ledger.state import DeploymentState, State, fold
+    from mlops_assets.ledger.state import DeploymentState, State
 
 _HOMES = {
     "DeploymentState": "state",
@@ -20,7 +21,7 @@ _HOMES = {
     "LedgerError": "errors",
     "Refused": "errors",
     "State": "state",
-    "fold": "state",
+    "fold": "folding",
     "open_ledger": "log",
 }
 

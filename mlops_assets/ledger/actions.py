@@ -19,8 +19,8 @@ from mlops_assets.governance.principals import Actor
 from mlops_assets.ledger.errors import Refused
 from mlops_assets.ledger.events import Draft, Event, minute, written_time
 from mlops_assets.ledger.log import Ledger
+from mlops_assets.ledger.rules import evidence, nothing_to_restore, open_gates, rollback_target, violation
 from mlops_assets.ledger.state import DeploymentState, Version
-from mlops_assets.ledger.transitions import evidence, nothing_to_restore, open_gates, rollback_target, violation
 
 Digests = Mapping[str, str | None]
 

@@ -16,8 +16,9 @@ from mlops_assets.ledger import tables
 from mlops_assets.ledger.engine import PATIENCE, make_engine, reading, writing
 from mlops_assets.ledger.errors import LedgerError, Refused
 from mlops_assets.ledger.events import Draft, Event, chain, read_time, written_time
-from mlops_assets.ledger.state import EMPTY, DeploymentState, Folding, State
-from mlops_assets.ledger.transitions import violation
+from mlops_assets.ledger.folding import Folding
+from mlops_assets.ledger.rules import violation
+from mlops_assets.ledger.state import EMPTY, DeploymentState, State
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.checkpoints import Checkpoints

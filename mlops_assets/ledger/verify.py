@@ -15,9 +15,9 @@ from mlops_assets.ledger import tables
 from mlops_assets.ledger.checkpoints import Checkpoint, Checkpoints
 from mlops_assets.ledger.engine import reading
 from mlops_assets.ledger.events import GENESIS, Draft, Event, event_hash, read_time
+from mlops_assets.ledger.folding import Folding
 from mlops_assets.ledger.log import Ledger
-from mlops_assets.ledger.state import Folding
-from mlops_assets.ledger.transitions import violation
+from mlops_assets.ledger.rules import violation
 
 _READ = 5_000
 

@@ -41,7 +41,7 @@ ERRORS: dict[str, str] = {
     "422": "Rows that cannot be scored; every problem is listed by row and field.",
     "429": "Too many requests.",
     "500": "A version failed to score.",
-    "503": "The model cannot answer now, looked-up features are too old, or too much waits.",
+    "503": "The model cannot answer now, looked-up features are too old or cannot be read, or too much waits.",
 }
 _BODY_ERRORS = ("400", "404", "408", "413", "415", "422", "500", "503")
 

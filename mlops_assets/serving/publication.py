@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,11 @@ def publish_partition(view: FeatureView, catalogue: Catalogue, key: str | None, 
     return publish(online, view, store.read(manifest), as_of)
 
 
-def publish_newest(catalogue: Catalogue, store: Store, online: OnlineStore) -> dict[str, int]:
-    """Publish the newest stored partition of every view that is online; returns entities by view."""
+def publish_newest(catalogue: Catalogue, store: Store, online: OnlineStore, views: Collection[str] | None = None) -> dict[str, int]:
+    """Publish the newest stored partition of every view that is online, or of those in ``views``; returns entities by view."""
     published = {}
     for name, view in sorted(catalogue.views.items()):
-        if view.online is not None:
+        if view.online is not None and (views is None or name in views):
             keys = store.partitions(name)
             published[name] = publish_partition(view, catalogue, keys[-1] if keys else None, store, online)
     return published

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlops_assets.cli.demo_live import live
-from mlops_assets.cli.demo_loop import MODEL, TRAINED_AT, Pace, _simulated, advance, calendar_of, customers_of, make_project, train_first
+from mlops_assets.cli.demo_loop import MODEL, TRAINED_AT, Pace, advance, calendar_of, customers_of, make_project, simulated, train_first
 from mlops_assets.components.simulation import Clock
 from mlops_assets.examples.traffic import Report, Traffic
 
@@ -99,7 +99,7 @@ def test_a_week_under_load_is_monitored_from_what_the_server_answered(tmp_path: 
 
     project = make_project(tmp_path / "shop")
     monkeypatch.setenv("DAGSTER_HOME", str(project / "dagster_home"))
-    with _simulated(project) as simulation:
+    with simulated(project) as simulation:
         train_first(simulation)
         workspace, calendar = simulation.workspace, calendar_of(simulation.workspace)
         with live(workspace, MODEL) as server:
