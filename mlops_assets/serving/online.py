@@ -126,11 +126,12 @@ class SqliteStore:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
-        found: list[OnlineRow | None] = []
-        for key in keys:
-            row = connection.execute("SELECT as_of, features FROM online WHERE view = ? AND key = ?", (view, key)).fetchone()
-            found.append(None if row is None else OnlineRow(row[0], json.loads(row[1])))
-        return found
+        select = "SELECT as_of, features FROM online WHERE view = ? AND key = ?"
+        try:
+            rows = [connection.execute(select, (view, key)).fetchone() for key in keys]
+        except sqlite3.Error as error:
+            raise ServingError(f"the online features cannot be read: {error}.", where=str(self._path)) from None
+        return [None if row is None else OnlineRow(row[0], json.loads(row[1])) for row in rows]
 
     def prune(self, view: str, before: int) -> int:
         with closing(self._connect()) as connection:

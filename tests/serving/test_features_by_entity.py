@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -156,6 +158,18 @@ def test_an_entity_that_one_view_does_not_know_has_missing_values_and_one_that_n
     assert caught.value.status == 422
     with pytest.raises(RequestError, match="have no height"):
         entities(online, view("body")).complete([{"person": 1}], ["age", "height"])
+
+
+def test_an_online_table_that_cannot_be_read_is_a_503(tmp_path: Path) -> None:
+    online = SqliteStore(tmp_path / "online.db")
+    publish(online, view(), pa.table({"person": [1], "age": [30]}), NOW)
+    features = EntityFeatures(["person"], [view()], online, clock=NOW.timestamp)
+    assert features.complete([{"person": 1}], ["age"])[0] == [{"person": 1, "age": 30}]
+    with closing(sqlite3.connect(tmp_path / "online.db")) as connection:
+        connection.execute("DROP TABLE online")
+    with pytest.raises(RequestError, match="does not answer") as refused:
+        features.complete([{"person": 1}], ["age"])
+    assert (refused.value.status, refused.value.code) == (503, "features_unavailable")
 
 
 @pytest.mark.skipif(find_spec("redis") is not None, reason="the driver is installed")
