@@ -20,7 +20,7 @@ from mlops_assets.cli.acting import (
     show_in_dagster,
 )
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
-from mlops_assets.components.decisions import approvals_needed
+from mlops_assets.lifecycle.decisions import approvals_needed
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.events import Event

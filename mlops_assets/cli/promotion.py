@@ -12,8 +12,8 @@ from mlops_assets.ledger.kinds import ENVIRONMENTS
 from mlops_assets.spec.durations import Duration
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
     from mlops_assets.governance.principals import Actor
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
 def ask(workspace: Workspace, name: str, version: int | None, who: Actor, needed: int, refusal: Refused) -> Refused:
@@ -42,8 +42,8 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
     Raises:
         Refused: when the bundle may not move, as one trained on a sample out of dev.
     """
-    from mlops_assets.components.records import copy_version
     from mlops_assets.ledger import actions
+    from mlops_assets.lifecycle.records import copy_version
 
     origin, environment = source.settings.environment, target.settings.environment
     if origin == environment:
