@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mlops_assets.spec.decides import ROWS
 from mlops_assets.spec.digest import declaration_digest
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
-
-_FIELDS = (
-    "source",
-    "prepare",
-    "kind",
-    "partitions",
-    "event_time",
-    "available_at",
-    "primary_key",
-    "columns",
-    "on_invalid",
-    "max_invalid",
-)
-"""Keys of a data set that decide which rows are stored, and how."""
 
 
 def note_read(workspace: Workspace, dataset: str, keys: Iterable[str | None]) -> None:
@@ -41,7 +28,7 @@ def read_differently(workspace: Workspace, dataset: str, keys: Sequence[str]) ->
 
 
 def _digest(workspace: Workspace, dataset: str) -> str:
-    return declaration_digest(dataset, workspace.catalogue, _FIELDS)[:16]
+    return declaration_digest(dataset, workspace.catalogue, ROWS)[:16]
 
 
 def _known(workspace: Workspace, dataset: str) -> dict[str, str]:

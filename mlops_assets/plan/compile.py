@@ -20,26 +20,6 @@ from mlops_assets.spec.windows import model_partitions, view_partitions, view_wi
 TRAINING_POOL = "training"
 AUTOMATION_SENSOR = "features_follow_data"
 
-_TRAINING_SET_FIELDS = (
-    "task",
-    "positive",
-    "partitions",
-    "examples",
-    "entity",
-    "population",
-    "features",
-    "label",
-    "training.every",
-    "training.window",
-    "training.minimum",
-    "training.holdout",
-    "training.group_by",
-    "training.weights",
-    "gates",
-)
-_MODEL_FIELDS = ("task", "positive", "training")
-_EVALUATION_FIELDS = ("task", "positive", "training", "gates")
-
 
 def compile_plan(catalogue: Catalogue) -> Plan:
     """The assets, checks, edges, schedules, sensors and jobs of everything in ``catalogue``.
@@ -110,10 +90,9 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
         kinds: tuple[str, ...],
         deps: tuple[PlannedEdge, ...],
         checks: tuple[PlannedCheck, ...] = (),
-        fields: tuple[str, ...] = (),
         dated: Partitions | None = partitions,
     ) -> PlannedAsset:
-        planned = _asset(model, catalogue, key, kind, model.name, about, kinds, dated, fields)
+        planned = _asset(model, catalogue, key, kind, model.name, about, kinds, dated)
         return replace(planned, deps=deps, checks=checks, pool=TRAINING_POOL if kind == "model" else None)
 
     registered = PlannedEdge(candidate, "all" if partitions else "unpartitioned", None if partitions else 0)
@@ -125,7 +104,6 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             ("parquet",),
             model_edges(model, catalogue),
             training_set_checks(model),
-            _TRAINING_SET_FIELDS,
         ),
         asset(
             trained,
@@ -133,7 +111,6 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             f"The trained bundle.{question}",
             (estimator, "mlflow"),
             (PlannedEdge(training_set, _same(partitions)),),
-            fields=_MODEL_FIELDS,
         ),
         asset(
             evaluation,
@@ -142,7 +119,6 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             ("mlflow",),
             (PlannedEdge(trained, _same(partitions)), PlannedEdge(training_set, _same(partitions))),
             evaluation_checks(model),
-            _EVALUATION_FIELDS,
         ),
         asset(
             candidate,
@@ -150,7 +126,6 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             "The registered version; refuses without a passing verdict.",
             ("mlflow",),
             (PlannedEdge(evaluation, _same(partitions)), PlannedEdge(trained, _same(partitions))),
-            fields=("name",),
         ),
         asset(
             challenger,
@@ -158,7 +133,6 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             "The version that is being tried beside the champion; each materialization is a transition.",
             ("mlflow",),
             (registered,),
-            fields=("name", "rollout", "approvals"),
             dated=None,
         ),
         asset(
@@ -167,7 +141,6 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             "The version that serves; each materialization is a transition.",
             ("mlflow",),
             (PlannedEdge(challenger, "unpartitioned"),),
-            fields=("name", "rollout", "approvals"),
             dated=None,
         ),
         *monitoring_assets(model, catalogue, partitions),
@@ -183,7 +156,6 @@ def _asset(
     description: str,
     kinds: tuple[str, ...],
     partitions: Partitions | None,
-    fields: tuple[str, ...] | None = None,
 ) -> PlannedAsset:
     return PlannedAsset(
         key=key,
@@ -196,7 +168,7 @@ def _asset(
         tags=dict(sorted(declaration.tags.items())),
         calendar=partitions.calendar if partitions else None,
         end=partitions.end if partitions else None,
-        code_version=declaration_digest(declaration.name, catalogue, fields)[:16],
+        code_version=declaration_digest(declaration.name, catalogue, kind)[:16],
     )
 
 

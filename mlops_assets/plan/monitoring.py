@@ -25,14 +25,6 @@ _ABOUT: dict[AssetKind, str] = {
     "drift": "Recent predictions beside what the champion learned from, by column and for the score.",
     "performance": "The metric on the newest matured labels beside its value at the gate, with coverage; and its estimate before labels.",
 }
-_FIELDS: dict[AssetKind, tuple[str, ...]] = {
-    "scores": ("task", "examples", "entity", "population", "features"),
-    "predictions": ("entity", "examples"),
-    "outcomes": ("task", "examples", "entity", "label"),
-    "data_quality": ("monitor",),
-    "drift": ("monitor",),
-    "performance": ("task", "monitor"),
-}
 
 
 def monitoring_assets(model: Model, catalogue: Catalogue, partitions: Partitions | None) -> tuple[PlannedAsset, ...]:
@@ -74,7 +66,7 @@ def monitoring_assets(model: Model, catalogue: Catalogue, partitions: Partitions
                 end=partitions.end if partitions else None,
                 deps=deps[kind],
                 checks=monitoring_checks(model, kind),
-                code_version=declaration_digest(name, catalogue, ("name", *_FIELDS[kind]))[:16],
+                code_version=declaration_digest(name, catalogue, kind)[:16],
                 automation=None if kind in ("outcomes", "performance") else automation,  # type: ignore[arg-type]
                 cron=cron,
             )

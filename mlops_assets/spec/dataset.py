@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Name, Share, Spec
 from mlops_assets.spec.calendar import Calendar, Every
 from mlops_assets.spec.columns import Column
+from mlops_assets.spec.decides import ROWS, Decides
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.sources import Source
+
+_STORED = Decides("dataset", ROWS)
+"""Which rows are stored, and how."""
+
+_SHOWN = Decides("dataset")
+"""What is shown and checked of them, and when they come."""
 
 
 class Partitions(Spec):
@@ -42,29 +49,33 @@ class Partitions(Spec):
 class Dataset(Spec):
     """Rows from one source, validated against declared columns and stored as versioned partitions."""
 
-    name: Name = Field(description="Name of the asset.")
-    description: str = Field("", description="What a row is.")
-    owner: str | None = Field(None, description="`team:NAME` or an e-mail address.")
-    tags: dict[str, str] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
-    source: Source = Field(description="Where the rows come from.")
-    prepare: FunctionRef | None = Field(
+    name: Annotated[Name, _SHOWN] = Field(description="Name of the asset.")
+    description: Annotated[str, _SHOWN] = Field("", description="What a row is.")
+    owner: Annotated[str | None, _SHOWN] = Field(None, description="`team:NAME` or an e-mail address.")
+    tags: Annotated[dict[str, str], _SHOWN] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
+    source: Annotated[Source, _STORED] = Field(description="Where the rows come from.")
+    prepare: Annotated[FunctionRef | None, _STORED] = Field(
         None, description="Python function `(frame) -> frame` on the rows as read, before columns are checked."
     )
-    kind: Literal["events", "snapshot", "static"] | None = Field(
+    kind: Annotated[Literal["events", "snapshot", "static"] | None, _STORED] = Field(
         None,
         description="events: a row is something that happened. snapshot: each partition is the whole table as it was. "
         "static: one table without history. Default: events with partitions, static without.",
     )
-    partitions: Partitions | None = Field(None, description="The calendar; absent: one unpartitioned table.")
-    event_time: str | None = Field(None, description="Column with the time of the event.")
-    available_at: str | None = Field(None, description="Column with the time at which the row could be known. Default: event_time.")
-    primary_key: tuple[str, ...] = Field((), description="Columns that name a row; duplicates are violations.")
-    columns: dict[str, Column] = Field(default_factory=dict, description="Declared columns; the rest is inferred and pinned.")
-    on_invalid: Literal["block", "quarantine"] = Field("block", description="What happens to rows that break a rule.")
-    max_invalid: Share = Field(0.01, description="More than this share fails the partition even in quarantine mode.")
-    min_rows: int = Field(1, ge=0, description="Fewer rows than this turn the volume check red.")
-    max_age: Duration | None = Field(None, description="Freshness: how old the newest partition may be.")
-    schedule: str | None = Field(None, description="Cron of new partitions; default: soon after each period ends.")
+    partitions: Annotated[Partitions | None, _STORED] = Field(None, description="The calendar; absent: one unpartitioned table.")
+    event_time: Annotated[str | None, _STORED] = Field(None, description="Column with the time of the event.")
+    available_at: Annotated[str | None, _STORED] = Field(
+        None, description="Column with the time at which the row could be known. Default: event_time."
+    )
+    primary_key: Annotated[tuple[str, ...], _STORED] = Field((), description="Columns that name a row; duplicates are violations.")
+    columns: Annotated[dict[str, Column], _STORED] = Field(
+        default_factory=dict, description="Declared columns; the rest is inferred and pinned."
+    )
+    on_invalid: Annotated[Literal["block", "quarantine"], _STORED] = Field("block", description="What happens to rows that break a rule.")
+    max_invalid: Annotated[Share, _STORED] = Field(0.01, description="More than this share fails the partition even in quarantine mode.")
+    min_rows: Annotated[int, _SHOWN] = Field(1, ge=0, description="Fewer rows than this turn the volume check red.")
+    max_age: Annotated[Duration | None, _SHOWN] = Field(None, description="Freshness: how old the newest partition may be.")
+    schedule: Annotated[str | None, _SHOWN] = Field(None, description="Cron of new partitions; default: soon after each period ends.")
 
     @field_validator("primary_key", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod

@@ -11,6 +11,7 @@ from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.functions import source_digest
 from mlops_assets.spec.catalogue import Catalogue, Declaration
 from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.decides import deciding
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
@@ -39,17 +40,18 @@ def definition(name: str, catalogue: Catalogue) -> dict[str, Any]:
     return {used: _content(used, catalogue) for used in (name, *uses(name, catalogue))}
 
 
-def declaration_digest(name: str, catalogue: Catalogue, fields: tuple[str, ...] | None = None) -> str:
-    """SHA-256 of one declaration with its functions' sources, without what it uses.
+def declaration_digest(name: str, catalogue: Catalogue, digest: str) -> str:
+    """SHA-256 of what one declaration says to one end, with the sources of all its functions, without what it uses.
 
     Args:
         name: a data set, feature view or model.
         catalogue: where it is declared.
-        fields: only these keys, dotted for nested ones; default: all.
+        digest: which one: a kind of its assets, or ``rows``. The marks on its fields say what enters: :mod:`mlops_assets.spec.decides`.
     """
     content = _content(name, catalogue)
-    if fields is not None:
-        content = {"functions": content["functions"], **{field: _dig(content["declaration"], field) for field in fields}}
+    keys = deciding(type(declared(name, catalogue)), digest)
+    if keys is not None:
+        content = {"functions": content["functions"], **{key: _dig(content["declaration"], key) for key in keys}}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
@@ -125,7 +127,7 @@ def _as_written(value: Any, texts: Mapping[str, str]) -> Any:
     return texts.get(value, value) if isinstance(value, str) else value
 
 
-def _dig(value: Any, field: str) -> Any:
-    for part in field.split("."):
+def _dig(value: Any, key: str) -> Any:
+    for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value

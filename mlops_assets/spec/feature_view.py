@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Name, Spec
 from mlops_assets.spec.columns import Column
 from mlops_assets.spec.dataset import Partitions
+from mlops_assets.spec.decides import Decides
 from mlops_assets.spec.durations import Duration
+
+_ASSET = Decides("features")
+"""All of it: a view has no other asset."""
 
 
 class Online(Spec):
@@ -22,19 +26,25 @@ class Online(Spec):
 class FeatureView(Spec):
     """One row per entity and as-of time, computed from rows that were available before that time."""
 
-    name: Name = Field(description="Name of the asset; its columns are referred to as `name.column`.")
-    description: str = Field("", description="What the features say.")
-    owner: str | None = Field(None, description="`team:NAME` or an e-mail address.")
-    tags: dict[str, str] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
-    entity: tuple[str, ...] = Field(description="Key column or columns of the entity.")
-    from_: tuple[Name, ...] = Field(alias="from", min_length=1, description="Data sets that the query reads.")
-    lookback: Duration = Field(description="How far back the query sees events: whole periods of the calendar.")
-    recompute: Duration | None = Field(None, description="How far back a corrected input partition re-computes features.")
-    partitions: Partitions | None = Field(None, description="Calendar of as-of times; default: that of the data sets.")
-    online: Online | None = Field(None, description="Publish for look-up at prediction time; absent: not published.")
-    sql: str | None = Field(None, description="DuckDB query; sees rows with available_at < $as_of and event_time in the lookback.")
-    python: FunctionRef | None = Field(None, description="Function `(tables, as_of) -> DataFrame` in place of sql.")
-    columns: dict[str, Column] = Field(default_factory=dict, description="Declared feature columns; the rest is inferred and pinned.")
+    name: Annotated[Name, _ASSET] = Field(description="Name of the asset; its columns are referred to as `name.column`.")
+    description: Annotated[str, _ASSET] = Field("", description="What the features say.")
+    owner: Annotated[str | None, _ASSET] = Field(None, description="`team:NAME` or an e-mail address.")
+    tags: Annotated[dict[str, str], _ASSET] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
+    entity: Annotated[tuple[str, ...], _ASSET] = Field(description="Key column or columns of the entity.")
+    from_: Annotated[tuple[Name, ...], _ASSET] = Field(alias="from", min_length=1, description="Data sets that the query reads.")
+    lookback: Annotated[Duration, _ASSET] = Field(description="How far back the query sees events: whole periods of the calendar.")
+    recompute: Annotated[Duration | None, _ASSET] = Field(
+        None, description="How far back a corrected input partition re-computes features."
+    )
+    partitions: Annotated[Partitions | None, _ASSET] = Field(None, description="Calendar of as-of times; default: that of the data sets.")
+    online: Annotated[Online | None, _ASSET] = Field(None, description="Publish for look-up at prediction time; absent: not published.")
+    sql: Annotated[str | None, _ASSET] = Field(
+        None, description="DuckDB query; sees rows with available_at < $as_of and event_time in the lookback."
+    )
+    python: Annotated[FunctionRef | None, _ASSET] = Field(None, description="Function `(tables, as_of) -> DataFrame` in place of sql.")
+    columns: Annotated[dict[str, Column], _ASSET] = Field(
+        default_factory=dict, description="Declared feature columns; the rest is inferred and pinned."
+    )
 
     @field_validator("entity", "from_", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod

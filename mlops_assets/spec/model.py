@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.spec.base import Name, Spec
 from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.dataset import Partitions
+from mlops_assets.spec.decides import Decides, DecidesNothing, EachDecides
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.gates import DEFAULT_GATES, Gate
 from mlops_assets.spec.monitor import Monitor
@@ -26,6 +27,9 @@ MAIN_METRIC: dict[str, str] = {
 }
 
 
+_SHOWN = DecidesNothing("Shown only.")
+
+
 class Score(Spec):
     """Batch predictions of the champion."""
 
@@ -35,32 +39,60 @@ class Score(Spec):
 class Model(Spec):
     """A supervised model: what it learns from, what it must show, how it goes live and how it is watched."""
 
-    name: Name = Field(description="Name of the model; its assets are `name/model`, `name/evaluation` and so on.")
-    description: str = Field("", description="The question that it answers.")
-    owner: str | None = Field(None, description="`team:NAME` or an e-mail address.")
-    tags: dict[str, str] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
-    intended_use: str | None = Field(None, description="What it is for and what it is not for; stands in the model card.")
-    risk: Literal["minimal", "limited", "high"] | None = Field(None, description="Risk class; stands in the model card.")
-    task: Task = Field(description="What kind of target it predicts.")
-    positive: Scalar | None = Field(None, description="Which value of a binary target counts as positive; default: true or 1.")
-    partitions: Partitions | None = Field(None, description="Calendar of as-of times; default: that of its data.")
+    name: Annotated[
+        Name, Decides("candidate", "challenger", "champion", "scores", "predictions", "outcomes", "data_quality", "drift", "performance")
+    ] = Field(description="Name of the model; its assets are `name/model`, `name/evaluation` and so on.")
+    description: Annotated[str, _SHOWN] = Field("", description="The question that it answers.")
+    owner: Annotated[str | None, _SHOWN] = Field(None, description="`team:NAME` or an e-mail address.")
+    tags: Annotated[dict[str, str], _SHOWN] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
+    intended_use: Annotated[str | None, DecidesNothing("Stands in the model card.")] = Field(
+        None, description="What it is for and what it is not for; stands in the model card."
+    )
+    risk: Annotated[
+        Literal["minimal", "limited", "high"] | None, DecidesNothing("Stands in the model card, and says how long bundles are kept.")
+    ] = Field(None, description="Risk class; stands in the model card.")
+    task: Annotated[Task, Decides("training_set", "model", "evaluation", "scores", "outcomes", "performance")] = Field(
+        description="What kind of target it predicts."
+    )
+    positive: Annotated[Scalar | None, Decides("training_set", "model", "evaluation")] = Field(
+        None, description="Which value of a binary target counts as positive; default: true or 1."
+    )
+    partitions: Annotated[Partitions | None, Decides("training_set")] = Field(
+        None, description="Calendar of as-of times; default: that of its data."
+    )
 
-    examples: Examples | None = Field(None, description="The simple form: a table that carries its target.")
-    entity: tuple[str, ...] = Field((), description="Key column or columns of what is scored.")
-    population: str | None = Field(None, description="Query of who is scored at $as_of; default: the entities that have features.")
-    features: tuple[str, ...] = Field((), description="`view.*` or `view.column`; an entity without a row has missing values.")
-    label: Label | None = Field(None, description="The full form: a query over what came after the as-of time.")
+    examples: Annotated[Examples | None, Decides("training_set", "scores", "predictions", "outcomes")] = Field(
+        None, description="The simple form: a table that carries its target."
+    )
+    entity: Annotated[tuple[str, ...], Decides("training_set", "scores", "predictions", "outcomes")] = Field(
+        (), description="Key column or columns of what is scored."
+    )
+    population: Annotated[str | None, Decides("training_set", "scores")] = Field(
+        None, description="Query of who is scored at $as_of; default: the entities that have features."
+    )
+    features: Annotated[tuple[str, ...], Decides("training_set", "scores")] = Field(
+        (), description="`view.*` or `view.column`; an entity without a row has missing values."
+    )
+    label: Annotated[Label | None, Decides("training_set", "outcomes")] = Field(
+        None, description="The full form: a query over what came after the as-of time."
+    )
 
-    training: Training = Field(Training(), description="Window, split, weights, estimator.")
-    gates: tuple[Gate, ...] = Field((), description="Gates beside the default ones.")
-    approvals: dict[Literal["dev", "test", "prod"], int] = Field(
+    training: Annotated[Training, EachDecides()] = Field(Training(), description="Window, split, weights, estimator.")
+    gates: Annotated[tuple[Gate, ...], Decides("training_set", "evaluation")] = Field((), description="Gates beside the default ones.")
+    approvals: Annotated[dict[Literal["dev", "test", "prod"], int], Decides("challenger", "champion")] = Field(
         default_factory=dict, description="How many distinct people must approve; default: the environment's setting."
     )
-    score: Score | None = Field(None, description="Batch predictions; absent: none.")
-    rollout: Rollout = Field(Rollout(), description="How a new version takes over traffic.")
-    monitor: Monitor = Field(Monitor(), description="What is watched.")
-    retrain: Retrain | None = Field(None, description="When it is trained again; absent: by hand only.")
-    retire_after: Duration | None = Field(None, description="Propose retirement after this long without traffic.")
+    score: Annotated[Score | None, DecidesNothing("Whether and when scores come, not what they are.")] = Field(
+        None, description="Batch predictions; absent: none."
+    )
+    rollout: Annotated[Rollout, Decides("challenger", "champion")] = Field(Rollout(), description="How a new version takes over traffic.")
+    monitor: Annotated[Monitor, Decides("data_quality", "drift", "performance")] = Field(Monitor(), description="What is watched.")
+    retrain: Annotated[Retrain | None, DecidesNothing("When it is trained again, not what comes of it.")] = Field(
+        None, description="When it is trained again; absent: by hand only."
+    )
+    retire_after: Annotated[Duration | None, DecidesNothing("When retirement is proposed; no asset is made of it.")] = Field(
+        None, description="Propose retirement after this long without traffic."
+    )
 
     @field_validator("entity", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod

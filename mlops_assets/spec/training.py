@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Name, Share, Spec, parse_share
 from mlops_assets.spec.columns import Scalar
+from mlops_assets.spec.decides import Decides
 from mlops_assets.spec.durations import Duration
 
 ESTIMATOR_KINDS = ("lightgbm", "sklearn", "python")
@@ -104,18 +105,29 @@ class Tune(Spec):
     space: dict[str, SearchRange] | None = Field(None, description="Ranges; default: a documented space for the estimator.")
 
 
+_ROWS = Decides("training_set", "model", "evaluation")
+"""Which rows are learned from and judged on, and what they weigh."""
+
+_LEARNING = Decides("model", "evaluation")
+"""What is made of them."""
+
+
 class Training(Spec):
     """Window, split, weights, estimator."""
 
-    every: Duration | None = Field(None, description="Distance between as-of snapshots; default: every period.")
-    window: Duration | Literal["expanding"] = Field("expanding", description="How much history, holdout included.")
-    minimum: Duration | None = Field(None, description="Least history to train at all. Default: the window; expanding: twice the holdout.")
-    holdout: Duration | Share = Field(0.2, description="Newest matured part kept for judging; a share where data is undated.")
-    group_by: tuple[str, ...] = Field((), description="Columns whose values never stand on both sides of the split.")
-    weights: HalfLife | str = Field("none", description="none, balanced, the name of a column, or {half_life: 60d}.")
-    estimator: Estimator = Field(Estimator(lightgbm={}), description="What learns.")
-    tune: Tune | None = Field(None, description="Search for parameters; absent: no search.")
-    seed: int = Field(7, ge=0, description="Seed of everything random.")
+    every: Annotated[Duration | None, _ROWS] = Field(None, description="Distance between as-of snapshots; default: every period.")
+    window: Annotated[Duration | Literal["expanding"], _ROWS] = Field("expanding", description="How much history, holdout included.")
+    minimum: Annotated[Duration | None, _ROWS] = Field(
+        None, description="Least history to train at all. Default: the window; expanding: twice the holdout."
+    )
+    holdout: Annotated[Duration | Share, _ROWS] = Field(
+        0.2, description="Newest matured part kept for judging; a share where data is undated."
+    )
+    group_by: Annotated[tuple[str, ...], _ROWS] = Field((), description="Columns whose values never stand on both sides of the split.")
+    weights: Annotated[HalfLife | str, _ROWS] = Field("none", description="none, balanced, the name of a column, or {half_life: 60d}.")
+    estimator: Annotated[Estimator, _LEARNING] = Field(Estimator(lightgbm={}), description="What learns.")
+    tune: Annotated[Tune | None, _LEARNING] = Field(None, description="Search for parameters; absent: no search.")
+    seed: Annotated[int, _LEARNING] = Field(7, ge=0, description="Seed of everything random.")
 
     @field_validator("group_by", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
