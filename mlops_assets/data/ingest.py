@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data import schema
 from mlops_assets.data.schema import Finding, Violation
-from mlops_assets.data.sources import SourceContext, Window, fingerprint, has_history, read_source
+from mlops_assets.data.sources import SourceContext, Window, fingerprint, has_history, in_order, read_source, reads_only_window
 from mlops_assets.data.store import Manifest, Store
 from mlops_assets.errors import MlopsError
 
@@ -194,7 +194,7 @@ def _whole(dataset: Dataset, key: str | None, window: Window | None, pinned: dic
 
     typed, findings, types = _checked(dataset, read_source(dataset, window, context), pinned)
     numbers = np.arange(typed.num_rows)
-    if dataset.source.kind == "sql" and dataset.primary_key:
+    if dataset.primary_key and not in_order(dataset):
         typed, findings, numbers = _reordered(typed, findings, numbers, _order(typed, list(dataset.primary_key)))
     findings += schema.check(dataset, typed, np.zeros(typed.num_rows, dtype=np.int64))
     return _Rows(typed, findings, {key: (0, typed.num_rows)}, numbers, 0, types)
@@ -226,11 +226,7 @@ def _events(dataset: Dataset, keys: list[str], pinned: dict[str, str] | None, co
     typed, findings, types = _checked(dataset, read_source(dataset, window, context), pinned)
     moments, dated = _moments(typed, dataset)
     undated = int((~dated).sum())
-    if (
-        undated
-        and undated == typed.num_rows
-        and (not _only_window_was_read(dataset) or any(f.column == dataset.event_time for f in findings))
-    ):
+    if undated and undated == typed.num_rows and (not reads_only_window(dataset) or any(f.column == dataset.event_time for f in findings)):
         raise IngestError(
             f"none of {undated} rows has a usable event time in {dataset.event_time!r}.",
             failures={None: schema.violations(dataset, findings, 0, typed.num_rows, np.arange(typed.num_rows))},
@@ -244,7 +240,7 @@ def _events(dataset: Dataset, keys: list[str], pinned: dict[str, str] | None, co
     times = moments[chosen]
     if len(times) > 1 and (times[1:] < times[:-1]).any():
         chosen = chosen[np.argsort(times, kind="stable")]
-    if dataset.source.kind == "sql" and dataset.primary_key:
+    if dataset.primary_key and not in_order(dataset):
         chosen = chosen[_order(typed.take(chosen), [str(dataset.event_time), *dataset.primary_key])]
     numbers = np.arange(typed.num_rows)
     if len(chosen) != typed.num_rows or (len(chosen) and (chosen[1:] <= chosen[:-1]).any()):
@@ -254,12 +250,6 @@ def _events(dataset: Dataset, keys: list[str], pinned: dict[str, str] | None, co
     edges = np.searchsorted(groups, np.arange(len(keys) + 1))
     spans: dict[str | None, tuple[int, int]] = {key: (int(edges[i]), int(edges[i + 1])) for i, key in enumerate(keys)}
     return _Rows(typed, findings, spans, numbers, undated, types)
-
-
-def _only_window_was_read(dataset: Dataset) -> bool:
-    """Whether dated rows outside the window were left out while reading, so that undated ones may be all that is there."""
-    source = dataset.source
-    return source.parquet is not None or (source.url is not None and source.url.format == "parquet")
 
 
 def _moments(table: pa.Table, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
