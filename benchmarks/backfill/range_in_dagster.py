@@ -79,10 +79,11 @@ def make(folder: Path, rows: int, days: int) -> None:
 
 def through_dagster(folder: Path, days: int, single: int) -> dict[str, float]:
     """Seconds of the range, and of ``single`` runs of one partition each, of both assets."""
-    from mlops_assets.components.runner import Runner
-    from mlops_assets.components.workspace import open_workspace
+    from mlops_assets.components.location import build_definitions
+    from mlops_assets.lifecycle.workspace import open_workspace
+    from mlops_assets.running.runner import Runner
 
-    runner = Runner(open_workspace(folder))
+    runner = Runner(open_workspace(folder), build_definitions(open_workspace(folder)))
     first, last = START.date().isoformat(), (START + timedelta(days=days - 1)).date().isoformat()
     runner._materialize(["orders"], first, first, 1)
     seconds = {}

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlops_assets.components.simulation import Simulation
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.running.simulation import Simulation
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = "bank_marketing"
@@ -68,7 +68,7 @@ def main() -> None:
 def make_project(folder: Path) -> Path:
     """The definition of this repository with a loop: history from half a year on, monthly scores, a retraining policy."""
     from mlops_assets.cli.init import create_project
-    from mlops_assets.components.simulation import INSTANCE
+    from mlops_assets.running.simulation import INSTANCE
 
     if (folder / "definitions" / MODEL).is_dir():
         shutil.rmtree(folder)
@@ -89,9 +89,10 @@ def make_project(folder: Path) -> Path:
 def run(project: Path) -> dict[str, Any]:
     """Brier and AUC of each way over the months after the first champion, and how often each trained."""
     from mlops_assets.cli.run import STAGES
-    from mlops_assets.components.runner import Runner
-    from mlops_assets.components.simulation import simulate
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.components.location import build_definitions
+    from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.running.runner import Runner
+    from mlops_assets.running.simulation import simulate
     from mlops_assets.settings import load_settings
     from mlops_assets.spec.windows import model_windows
 
@@ -100,7 +101,7 @@ def run(project: Path) -> dict[str, Any]:
     assert calendar is not None
     with simulate(project, calendar.end_of(FIRST) + timedelta(minutes=20)) as simulation:
         simulation.settle(simulation.clock.now())
-        runner = Runner(simulation.workspace)
+        runner = Runner(simulation.workspace, build_definitions(simulation.workspace))
         for begin in calendar.between(FIRST, LAST):
             simulation.settle(calendar.end_of(begin) + timedelta(minutes=20))
             runner.prepare(MODEL, begin)
@@ -163,16 +164,16 @@ def _rows(workspace: Workspace, month: str) -> tuple[Any, np.ndarray]:
 
 
 def _bundle(workspace: Workspace, number: int) -> Any:
-    from mlops_assets.components.decisions import bundle_by_digest
+    from mlops_assets.lifecycle.bundles import bundle_by_digest
 
     return bundle_by_digest(workspace, str(workspace.ledger.state(MODEL).versions[number].digests["bundle"]))
 
 
 def _trained(workspace: Workspace, month: str) -> Any:
     """What retraining at the end of the month before would serve in ``month``; None where it cannot be trained."""
-    from mlops_assets.components.lifecycle import provenance_of
     from mlops_assets.data.training_set import build_training_set
     from mlops_assets.errors import MlopsError
+    from mlops_assets.lifecycle.bundles import provenance_of
     from mlops_assets.modeling.training import train
     from mlops_assets.spec.windows import model_windows
 

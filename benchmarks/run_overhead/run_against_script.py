@@ -27,12 +27,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def script(project: Path, as_of: str) -> None:
     """The same work without Dagster, MLflow and ledger; prints seconds by part as JSON."""
     began = time.perf_counter()
-    from mlops_assets.components.lifecycle import provenance_of
-    from mlops_assets.components.needs import read_partitions
-    from mlops_assets.components.workspace import open_workspace
     from mlops_assets.data.features import compute_features
     from mlops_assets.data.ingest import ingest
     from mlops_assets.data.training_set import build_training_set
+    from mlops_assets.lifecycle.bundles import provenance_of
+    from mlops_assets.lifecycle.needs import read_by_model
+    from mlops_assets.lifecycle.workspace import open_workspace
     from mlops_assets.modeling.evaluation import evaluate
     from mlops_assets.modeling.figures import draw_figures
     from mlops_assets.modeling.gates import GateContext, judge_all
@@ -48,12 +48,12 @@ def script(project: Path, as_of: str) -> None:
         parts[part] = time.perf_counter() - began
         began = time.perf_counter()
 
-    datasets, views = read_partitions(workspace, "churn", key)
+    reads = read_by_model(workspace, "churn", key)
     done("definitions and imports")
-    for name, keys in sorted(datasets.items()):
+    for name, keys in sorted(reads.datasets.items()):
         list(ingest(catalogue.datasets[name], sorted(k for k in keys if k), store, workspace.source_context(name)))
     done("data sets")
-    for name, view_keys in sorted(views.items()):
+    for name, view_keys in sorted(reads.views.items()):
         list(compute_features(catalogue.views[name], catalogue, view_keys, store))
     done("features")
     training_set = build_training_set(model, catalogue, key, store)
@@ -85,9 +85,11 @@ def command(project: Path, as_of: str) -> dict[str, float]:
 
 
 FIXED = {
-    "start of Python, imports, definitions": "from mlops_assets.components.workspace import open_workspace; open_workspace(project).plan",
-    "Dagster's asset graph": "from mlops_assets.components.runner import Runner; Runner(open_workspace(project)).job",
-    "new Dagster instance": "from mlops_assets.components.instance import open_instance; open_instance(open_workspace(project).settings)",
+    "start of Python, imports, definitions": "from mlops_assets.lifecycle.workspace import open_workspace; open_workspace(project).plan",
+    "Dagster's asset graph": "from mlops_assets.components.location import build_definitions; "
+    "definitions = build_definitions(open_workspace(project)); "
+    "from mlops_assets.running.runner import Runner; Runner(open_workspace(project), definitions).job",
+    "new Dagster instance": "from mlops_assets.instance.opening import open_instance; open_instance(open_workspace(project).settings)",
     "import of MLflow and its new databases": "open_workspace(project).registry",
 }
 """What a run pays however small its data are; each line is what the ones before it have not paid."""

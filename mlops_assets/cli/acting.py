@@ -13,10 +13,10 @@ from mlops_assets.cli.common import print_json
 from mlops_assets.errors import MlopsError, nearest
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
     from mlops_assets.governance.principals import Actor
     from mlops_assets.ledger.events import Event
     from mlops_assets.ledger.state import DeploymentState
+    from mlops_assets.lifecycle.workspace import Workspace
 
 KeyOption = Annotated[str | None, typer.Option("--key", envvar="MLOPS_KEY", show_envvar=True, help="API key of the principal who acts.")]
 EnvironmentOption = Annotated[str | None, typer.Option("--environment", help="dev, test or prod. Default: the project's setting.")]
@@ -38,7 +38,7 @@ def answering(json: bool) -> Iterator[None]:
 
 def open_for(project: Path | None, environment: str | None) -> Workspace:
     """The workspace of a project in one environment."""
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.settings import load_settings
 
     return Workspace(load_settings(project, environment))
@@ -72,15 +72,12 @@ def known(workspace: Workspace, name: str) -> DeploymentState:
 
 def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
     """Let MLflow's aliases and tags follow; says what is wrong where MLflow does not, since the ledger has decided already."""
-    from mlops_assets.governance.following import follow
+    from mlops_assets.lifecycle.transitions import follow
 
-    try:
-        differences = follow(workspace.registry, workspace.ledger.fold(), name)
-    except MlopsError as error:
-        problem = f"MLflow does not follow: {error} `mlops registry sync` repairs it."
+    left, problem = follow(workspace, name)
+    if problem is not None:
         typer.echo(f"warning: {problem}", err=True)
         return {"agrees": None, "problem": problem}
-    left = [str(difference) for difference in differences if not difference.repaired]
     for line in left:
         typer.echo(f"warning: {line}", err=True)
     return {"agrees": not left, "problem": "; ".join(left) or None}

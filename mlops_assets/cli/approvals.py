@@ -17,7 +17,7 @@ from mlops_assets.cli.acting import (
     open_for,
 )
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
-from mlops_assets.components.decisions import approvals_needed
+from mlops_assets.lifecycle.decisions import approvals_needed
 
 
 def register(app: typer.Typer) -> None:

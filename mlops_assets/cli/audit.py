@@ -110,7 +110,7 @@ def dossier(
     Exit code 1 where the ledger that it comes from is not as it was.
     """
     from mlops_assets.cli.dossier import as_text
-    from mlops_assets.components.dossier import dossier_of
+    from mlops_assets.lifecycle.dossier import dossier_of
 
     with answering(json):
         workspace = open_for(project, environment)

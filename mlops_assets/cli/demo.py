@@ -39,8 +39,8 @@ def demo(
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import as_text
     from mlops_assets.cli.run import run_model
-    from mlops_assets.components.runner import model_key
-    from mlops_assets.components.workspace import open_workspace
+    from mlops_assets.lifecycle.workspace import open_workspace
+    from mlops_assets.running.runner import model_key
     from mlops_assets.settings import find_project
 
     began = time.monotonic()

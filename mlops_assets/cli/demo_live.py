@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
 
 CALLER = "shop-web"
 """Principal whose key the customers' requests carry."""

@@ -27,8 +27,9 @@ from mlops_assets.cli.demo_live import Answers, Live, live
 from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
-    from mlops_assets.components.simulation import Clock, Simulation
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.running.clock import Clock
+    from mlops_assets.running.simulation import Simulation
     from mlops_assets.spec.calendar import Calendar
 
 MODEL, VIEW = "churn", "customer_habits"
@@ -107,7 +108,7 @@ def make_project(home: Path, *, change: bool = True) -> Path:
         MlopsError: when the folder holds something else than an earlier demonstration.
     """
     from mlops_assets.cli.init import create_project
-    from mlops_assets.components.simulation import INSTANCE
+    from mlops_assets.running.simulation import INSTANCE
 
     if home.exists():
         if not (home / "definitions" / "loop").is_dir():
@@ -132,17 +133,17 @@ def make_project(home: Path, *, change: bool = True) -> Path:
 def train_first(simulation: Simulation) -> None:
     """Train the first model by hand; the promotion sensor makes it champion at its next tick. Its customers' features are published."""
     from mlops_assets.cli.run import STAGES
-    from mlops_assets.components.runner import Runner
-    from mlops_assets.components.simulation import run_now
+    from mlops_assets.components.location import build_definitions
+    from mlops_assets.running.runner import Runner
 
     simulation.settle(simulation.clock.now())
-    runner = Runner(simulation.workspace)
+    runner = Runner(simulation.workspace, build_definitions(simulation.workspace))
     runner.prepare(MODEL, TRAINED_AT)
     step = runner.materialize([f"{MODEL}/{stage}" for stage in STAGES], TRAINED_AT)
     if not step.success:
         raise MlopsError(f"the first model was not trained: {step.failure}")
     for asset in READ:
-        run_now(runner, [asset], calendar_of(simulation.workspace).shift(TRAINED_AT, -2), TRAINED_AT, {})
+        runner.run([asset], calendar_of(simulation.workspace).shift(TRAINED_AT, -2), TRAINED_AT, 3)
 
 
 def advance(simulation: Simulation, server: Live, pace: Pace, key: str) -> Week:
@@ -249,8 +250,8 @@ def _instead(workspace: Workspace, key: str, version: int | None) -> float:
     """What ``version`` would have had in the outcomes that week ``key`` was measured on."""
     import pyarrow.compute as pc
 
-    from mlops_assets.components.watching.champions import bundle_of_version
-    from mlops_assets.components.watching.windows import version_window
+    from mlops_assets.lifecycle.champions import bundle_of_version
+    from mlops_assets.lifecycle.watching.windows import version_window
     from mlops_assets.modeling.metrics import metric_of
     from mlops_assets.monitoring.columns import TARGET
     from mlops_assets.spec.windows import model_windows
@@ -346,7 +347,7 @@ def _first(workspace: Workspace) -> str:
 @contextmanager
 def simulated(project: Path) -> Iterator[Simulation]:
     """The project on a clock that stands at the end of the first champion's week."""
-    from mlops_assets.components.simulation import simulate
+    from mlops_assets.running.simulation import simulate
 
     start = datetime.fromisoformat(TRAINED_AT).replace(tzinfo=UTC) + timedelta(days=7) + TICK
     with simulate(project, start) as simulation:

@@ -13,7 +13,7 @@ from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.spec.catalogue import Catalogue
 
 
@@ -45,8 +45,9 @@ def publish(
 
 def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
     from mlops_assets.cli.progress import Progress
-    from mlops_assets.components.needs import read_by_server
-    from mlops_assets.components.runner import Runner
+    from mlops_assets.components.location import build_definitions
+    from mlops_assets.lifecycle.needs import read_by_server
+    from mlops_assets.running.runner import Runner
     from mlops_assets.serving.online import open_online
     from mlops_assets.serving.publication import publish_newest
 
@@ -57,7 +58,7 @@ def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
         do = "Give its feature views `online: {}`, or send whole rows."
         raise MlopsError(f"{name} has no features that are looked up by entity.", do=do)
     with Progress() as progress:
-        Runner(workspace, progress.step, progress.note).prepare_lookup(name)
+        Runner(workspace, build_definitions(workspace), progress.step, progress.note).prepare_lookup(name)
     # What was materialized just now is published already; what was stored before may not be, where the online table is another one.
     with contextlib.closing(open_online(workspace.settings.online_url)) as online:
         published = publish_newest(catalogue, workspace.store, online, views)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from mlops_assets.components.pointers import pointed
+from mlops_assets.lifecycle.pointers import pointed
 
 if TYPE_CHECKING:
-    from mlops_assets.components.pointers import Stage
-    from mlops_assets.components.runner import Step
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.pointers import Stage
+    from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.running.runner import Step
 
 Report = dict[str, Any]
 STAGES: tuple[Stage, ...] = ("model", "evaluation", "candidate")

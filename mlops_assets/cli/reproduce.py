@@ -28,7 +28,7 @@ def reproduce(
     not be tried under the same conditions (inconclusive), or its data was erased.
     """
     from mlops_assets.cli.progress import Progress
-    from mlops_assets.components.reproduction import reproduce_version
+    from mlops_assets.lifecycle.reproduction import reproduce_version
 
     with answering(json):
         workspace = open_for(project, environment)

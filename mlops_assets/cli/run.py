@@ -14,7 +14,7 @@ from mlops_assets.errors import MlopsError
 if TYPE_CHECKING:
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import Report
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
 
 STAGES = ("training_set", "model", "evaluation", "candidate")
 
@@ -39,8 +39,8 @@ def run(
     """
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import as_junit, as_markdown, as_text, build_report
-    from mlops_assets.components.runner import StepFailed, model_key
-    from mlops_assets.components.workspace import open_workspace
+    from mlops_assets.lifecycle.workspace import open_workspace
+    from mlops_assets.running.runner import StepFailed, model_key
     from mlops_assets.settings import find_project
 
     with answering(json):
@@ -73,10 +73,11 @@ def run_model(workspace: Workspace, name: str, key: str | None, progress: Progre
         StepFailed: when data or features that it reads could not be materialized.
     """
     from mlops_assets.cli.report import build_report
-    from mlops_assets.components.decisions import waived_and_waiting
-    from mlops_assets.components.runner import Runner
+    from mlops_assets.components.location import build_definitions
+    from mlops_assets.lifecycle.verdicts import waived_and_waiting
+    from mlops_assets.running.runner import Runner
 
-    runner = Runner(workspace, progress.step, progress.note)
+    runner = Runner(workspace, build_definitions(workspace), progress.step, progress.note)
     stages: tuple[str, ...] = STAGES
     if waived_and_waiting(workspace, name, key):
         progress.note(f"{name} was judged and let through by name: it is registered as it is")

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.cli.watching import describe_watching, watching_text
-from mlops_assets.components.decisions import approvals_needed
 from mlops_assets.errors import MlopsError
 from mlops_assets.governance.approvals import standing
 from mlops_assets.ledger.events import minute
 from mlops_assets.ledger.state import DeploymentState, Version
+from mlops_assets.lifecycle.decisions import approvals_needed
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
 def describe(workspace: Workspace, name: str) -> dict[str, Any]:

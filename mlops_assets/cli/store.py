@@ -151,8 +151,8 @@ def prune(
     environment. Records and dossier stay and say that the bundle is gone.
     """
     from mlops_assets.cli.acting import answering, identify, open_for
-    from mlops_assets.components.pruning import look, prune
     from mlops_assets.governance.retention import prunable
+    from mlops_assets.lifecycle.pruning import look, prune
 
     with answering(json):
         workspace = open_for(project, None)

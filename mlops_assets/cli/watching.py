@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
 def describe_watching(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -68,20 +68,20 @@ def _performance(key: str | None, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alerts(workspace: Workspace, name: str) -> list[dict[str, Any]]:
-    from mlops_assets.components.watching.alerting import standings
+    from mlops_assets.lifecycle.watching.alerting import standings
 
     return [asdict(standing) for standing in standings(workspace, name)]
 
 
 def _retraining(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """What the policy would say now, on the records that there are. Runs are not looked at: a request counts by its event."""
-    from mlops_assets.components.sensors.history import history_of
+    from mlops_assets.lifecycle.watching.history import history_of
     from mlops_assets.retraining.policy import decide
 
     policy = workspace.catalogue.models[name].retrain
     if policy is None:
         return None
-    decision = decide(policy, history_of(workspace, name, workspace.ledger.state(name), None), workspace.now())
+    decision = decide(policy, history_of(workspace, name, workspace.ledger.state(name)), workspace.now())
     return {**decision.to_json(), "text": decision.text}
 
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.runner import RANGE_END_TAG, RANGE_START_TAG
+from mlops_assets.components.ranges import range_tags
+from mlops_assets.components.tags import WHY_TAG
 from mlops_assets.plan import PlannedAsset, PlannedSchedule, PlannedSensor
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
-
-WHY_TAG = "mlops/why"
-"""Run tag: why the run was started, in words."""
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
 def automation_of(workspace: Workspace) -> dg.Definitions:
@@ -82,7 +80,7 @@ def _request(context: dg.ScheduleEvaluationContext, workspace: Workspace, asset:
         why = f"{newest} is complete" + ("" if last else f", and {asset.key} has no partition yet")
         return dg.RunRequest(run_key=f"{asset.key}@{newest}", partition_key=newest, tags={WHY_TAG: why})
     why = f"{calendar.distance(first, newest) + 1} partitions are complete since {last}"
-    return dg.RunRequest(run_key=f"{asset.key}@{first}…{newest}", tags={RANGE_START_TAG: first, RANGE_END_TAG: newest, WHY_TAG: why})
+    return dg.RunRequest(run_key=f"{asset.key}@{first}…{newest}", tags={**range_tags(first, newest), WHY_TAG: why})
 
 
 def _catches_up(workspace: Workspace, asset: PlannedAsset) -> bool:

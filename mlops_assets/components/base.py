@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,8 +12,8 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from mlops_assets.components.graph import MLFLOW_KINDS, SINGLE_RUN_KINDS, asset_spec, check_specs
-from mlops_assets.components.workspace import Workspace, open_workspace
 from mlops_assets.errors import MlopsError
+from mlops_assets.lifecycle.workspace import open_workspace
 from mlops_assets.spec.json_schema import written_schema
 from mlops_assets.spec.validation import named_keys
 
@@ -45,7 +46,6 @@ def written_form(language: type[BaseModel]) -> type[BaseModel]:
     return type(language.__name__, (Written,), {"__doc__": language.__doc__, "language": language, "__module__": __name__})
 
 
-Body = Callable[[dg.AssetExecutionContext, Workspace, str], Iterator["Emitted"]]
 WORKSPACE, MLFLOW = "workspace", "mlflow"
 
 
@@ -57,7 +57,6 @@ class DeclaredComponent(dg.Component):
     """
 
     spec_class: ClassVar[type[BaseModel]]
-    bodies: ClassVar[dict[str, Body]]
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -83,8 +82,10 @@ class DeclaredComponent(dg.Component):
         return asset_spec(planned)
 
     def execute(self, context: dg.AssetExecutionContext, planned: PlannedAsset) -> Iterator[Emitted]:
-        """Materialize ``planned`` for the partitions of this run."""
-        return self.bodies[planned.kind](context, getattr(context.resources, WORKSPACE), self.name)
+        """Materialize ``planned`` for the partitions of this run, by the body of its kind."""
+        body = import_module(f"mlops_assets.components.bodies.{planned.kind}")
+        emitted: Iterator[Emitted] = body.materialize(context, getattr(context.resources, WORKSPACE), self.name)
+        return emitted
 
     def _assets_def(self, planned: PlannedAsset) -> dg.AssetsDefinition:
         @dg.multi_asset(

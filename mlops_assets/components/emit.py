@@ -3,62 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-DATA_VERSION_TAG = "dagster/data_version"
-USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
-CODE_VERSION_TAG = "dagster/code_version"
-EVERY_TAG = "mlops/every"
-"""Run tag: make only every n-th partition of the run's range."""
+from mlops_assets.components.metadata import metadata_of, shown
+from mlops_assets.components.tags import CODE_VERSION_TAG, DATA_VERSION_TAG, EVERY_TAG, USER_PROVIDED_TAG
+from mlops_assets.lifecycle.making.attempt import Attempt
+from mlops_assets.lifecycle.results import Check, Finding, Stored, Watched, plottable
+
+if TYPE_CHECKING:
+    from mlops_assets.lifecycle.workspace import Workspace
 
 Emitted = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
-@dataclass(frozen=True)
-class Stored:
-    """One stored partition: its key (None if unpartitioned), the digest that is its data version, and what to show."""
-
-    partition: str | None
-    version: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+def attempt_of(context: dg.AssetExecutionContext) -> Attempt:
+    """What the stages of this step are recorded under."""
+    return Attempt(context.run.run_id, context.retry_number)
 
 
-@dataclass(frozen=True)
-class Check:
-    """The answer of one asset check. ``passed`` is False for fail and for inconclusive alike; metadata says which.
+def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored], checks: Iterable[Check]) -> Iterator[Emitted]:
+    """Report ``stored`` partitions of ``asset``, and its checks."""
+    yield from _emit(context, asset, stored, check_results(context, asset, checks))
 
-    A check that blocks fails as an error, any other one as a warning.
+
+def emit_watched(
+    context: dg.AssetExecutionContext, workspace: Workspace, asset: dg.AssetKey, watched: Sequence[Watched]
+) -> Iterator[Emitted]:
+    """Report partitions of monitoring; the checks are those of the newest one, as the older ones were looked at in their time.
+
+    The checks are three-valued and never block.
     """
-
-    name: str
-    passed: bool
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    description: str | None = None
-
-
-def partition_keys(context: dg.AssetExecutionContext) -> list[str | None]:
-    """Keys that this run is for; ``[None]`` for an unpartitioned asset.
-
-    A run over a range may ask for every n-th partition of it, counted back from the last one, by the tag :data:`EVERY_TAG`.
-    """
-    if not (context.has_partition_key or context.has_partition_key_range):
-        return [None]
-    every = int(context.run.tags.get(EVERY_TAG, 1))
-    return list(context.partition_keys[::-1][::every][::-1])
+    planned = workspace.plan.asset("/".join(asset.path))
+    severities = {check.name: dg.AssetCheckSeverity[check.severity] for check in planned.checks}
+    results = [_finding_result(asset, finding, severities[finding.name]) for finding in watched[-1].findings]
+    yield from _emit(context, asset, [one.stored for one in watched], results)
 
 
 def check_results(context: dg.AssetExecutionContext, asset: dg.AssetKey, checks: Iterable[Check]) -> list[dg.AssetCheckResult]:
-    """The Dagster form of checks of ``asset``."""
+    """The Dagster form of checks of ``asset``. A check that blocks fails as an error, any other one as a warning."""
     blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
     return [
         dg.AssetCheckResult(
             passed=check.passed,
             asset_key=asset,
             check_name=check.name,
-            metadata=dict(check.metadata),
+            metadata=shown(check.shown),
             severity=dg.AssetCheckSeverity.ERROR if check.name in blocking else dg.AssetCheckSeverity.WARN,
             description=check.description,
         )
@@ -66,16 +57,28 @@ def check_results(context: dg.AssetExecutionContext, asset: dg.AssetKey, checks:
     ]
 
 
-def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored], checks: Iterable[Check]) -> Iterator[Emitted]:
-    """Report ``stored`` partitions of ``asset``, and its checks.
+def report(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored]) -> None:
+    """Tell of single partitions alone, as one batch: an instance that takes batches writes them together."""
+    from mlops_assets.instance.private import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
 
-    In a run over a range of partitions, Dagster would give all of them one data version; so the range is reported
-    first, and then each partition with its own version, which is what later reads find. A run that made only some
-    partitions of its range reports these alone.
-    """
-    results = check_results(context, asset, checks)
+    step, batch = context.get_step_execution_context(), generate_event_batch_id()
+    tags = {USER_PROVIDED_TAG: "true"}
+    if code_version := context.assets_def.code_versions_by_key.get(asset):
+        tags[CODE_VERSION_TAG] = code_version
+    for number, item in enumerate(stored, 1):
+        event = dg.AssetMaterialization(
+            asset_key=asset, partition=item.partition, metadata=metadata_of(item), tags={**tags, DATA_VERSION_TAG: item.version}
+        )
+        DagsterEvent.asset_materialization(step, event, DagsterEventBatchMetadata(batch, number == len(stored)))
+
+
+def _emit(
+    context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored], results: list[dg.AssetCheckResult]
+) -> Iterator[Emitted]:
+    # In a run over a range of partitions, Dagster would give all of them one data version; so the range is reported first, and then
+    # each partition with its own version, which is what later reads find. A run that made only some of its range reports these alone.
     if len(stored) == 1 and not context.has_partition_key_range:
-        yield _result(asset, stored[0].metadata, results, stored[0].version)
+        yield _result(asset, metadata_of(stored[0]), results, stored[0].version)
         return
     if EVERY_TAG in context.run.tags:
         yield from results
@@ -92,16 +95,13 @@ def _result(
     )
 
 
-def report(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored]) -> None:
-    """Tell of single partitions alone, as one batch: an instance that takes batches writes them together."""
-    from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
-
-    step, batch = context.get_step_execution_context(), generate_event_batch_id()  # type: ignore[no-untyped-call]
-    tags = {USER_PROVIDED_TAG: "true"}
-    if code_version := context.assets_def.code_versions_by_key.get(asset):
-        tags[CODE_VERSION_TAG] = code_version
-    for number, item in enumerate(stored, 1):
-        event = dg.AssetMaterialization(
-            asset_key=asset, partition=item.partition, metadata=dict(item.metadata), tags={**tags, DATA_VERSION_TAG: item.version}
-        )
-        DagsterEvent.asset_materialization(step, event, DagsterEventBatchMetadata(batch, number == len(stored)))
+def _finding_result(asset: dg.AssetKey, finding: Finding, severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+    said = finding.status.replace("_", " ")
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=finding.name,
+        passed=finding.status in ("pass", "not_applicable"),
+        severity=severity if finding.status == "fail" else dg.AssetCheckSeverity.WARN,
+        description=f"{said}: {finding.detail}" if finding.detail else said,
+        metadata=shown({"status": finding.status, **plottable(finding.numbers)}),
+    )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from mlops_assets import spec
 from mlops_assets.components.base import DeclaredComponent
-from mlops_assets.components.bodies.features import materialize_features
 
 
 class FeatureView(DeclaredComponent):
     """One row per entity and as-of time, computed from rows that were available before that time."""
 
     spec_class = spec.FeatureView
-    bodies = {"features": materialize_features}  # noqa: RUF012

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.following import after, follow
+from mlops_assets.components.conditions import condition_of
 from mlops_assets.plan.monitoring import MONITORING_KINDS
 from mlops_assets.spec.calendar import Calendar
 
@@ -22,8 +21,6 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*(backfill_
 
 EXPANDING_PERIODS = 3660
 """How far back the mapping of an expanding window reaches; Dagster clips it at the first partition."""
-
-_PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=31)}
 
 SINGLE_RUN_KINDS = ("dataset", "features", *MONITORING_KINDS)
 """Kinds that materialize a whole range of partitions in one run."""
@@ -58,7 +55,7 @@ def asset_spec(planned: PlannedAsset) -> dg.AssetSpec:
         kinds=set(planned.kinds),
         tags=dict(planned.tags),
         code_version=planned.code_version,
-        automation_condition=_automation(planned),
+        automation_condition=condition_of(planned),
         metadata={"declared_by": planned.declared_by},
         skippable=planned.kind in SINGLE_RUN_KINDS and planned.calendar is not None,
     )
@@ -83,17 +80,3 @@ def _mapping(edge: PlannedEdge) -> dg.PartitionMapping | None:
         return None
     start = -EXPANDING_PERIODS if edge.start_offset is None else edge.start_offset
     return dg.TimeWindowPartitionMapping(start_offset=start, end_offset=edge.end_offset, allow_nonexistent_upstream_partitions=True)
-
-
-def _automation(planned: PlannedAsset) -> dg.AutomationCondition[Any] | None:
-    """Follow new and corrected inputs in the newest `recompute` partitions, once the blocking checks of the inputs have passed."""
-    if planned.automation == "after":
-        return after(planned)
-    if planned.automation != "eager":
-        return follow() if planned.automation == "follow" else None
-    newest = dg.AutomationCondition.in_latest_time_window()
-    eager = dg.AutomationCondition.eager()
-    if planned.calendar is not None and planned.recompute > 1:
-        recent: Any = dg.AutomationCondition.in_latest_time_window(lookback_delta=planned.recompute * _PERIODS[planned.calendar.every])
-        eager = eager.replace(newest, recent.with_label(f"in_newest_{planned.recompute}"))
-    return eager & dg.AutomationCondition.all_deps_blocking_checks_passed()

@@ -1,44 +1,61 @@
-"""Metadata that the Dagster UI shows and plots, from manifests and figures."""
+"""Metadata that the Dagster UI shows and plots, from what the lifecycle stored."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+from mlops_assets.lifecycle.results import Document, Link, Picture, Rows, RunLink, Stored, rounded
 
 if TYPE_CHECKING:
     from mlops_assets.data.store import Manifest
 
 
-def manifest_metadata(manifest: Manifest, *, unit: str = "rows") -> dict[str, Any]:
+def metadata_of(stored: Stored) -> dict[str, Any]:
+    """What is shown of a stored partition."""
+    about = manifest_metadata(stored.manifest) if stored.manifest is not None else {}
+    return {**about, **shown(stored.shown)}
+
+
+def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values in Dagster's forms."""
+    return {name: _form(value) for name, value in values.items()}
+
+
+def manifest_metadata(manifest: Manifest) -> dict[str, Any]:
     """Row count, columns, version and quarantine of a stored partition."""
-    shown: dict[str, Any] = {
+    about: dict[str, Any] = {
         "dagster/row_count": manifest.rows,
         "dagster/column_schema": dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in manifest.schema]),
-        unit: manifest.rows,
+        "rows": manifest.rows,
         "version": manifest.digest,
         "files": [file.path for file in manifest.files],
     }
     if manifest.quarantined is not None:
-        shown["quarantined_rows"] = manifest.quarantined.rows
+        about["quarantined_rows"] = manifest.quarantined.rows
     if manifest.inputs:
-        shown["inputs"] = len(manifest.inputs)
-    return shown
+        about["inputs"] = len(manifest.inputs)
+    return about
 
 
-def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
-    """A small PNG, shown in place."""
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+def _form(value: Any) -> Any:
+    if isinstance(value, Rows):
+        return _table(value.rows)
+    if isinstance(value, Document):
+        return dg.MetadataValue.json(value.content)
+    if isinstance(value, Link):
+        return dg.MetadataValue.url(value.url)
+    if isinstance(value, RunLink):
+        return dg.MetadataValue.dagster_run(value.run_id)
+    if isinstance(value, Picture):
+        return dg.MetadataValue.md(f"![{value.title}](data:image/png;base64,{base64.b64encode(value.png).decode()})")
+    return value
 
 
-def rounded(value: float) -> float:
-    """A measured number with six significant digits, which is more than its interval allows."""
-    return float(f"{value:.6g}")
-
-
-def table(rows: list[Mapping[str, Any]]) -> dg.TableMetadataValue:
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
     """Rows of one shape as a table; every value is shown as text or number."""
     records = [dg.TableRecord({k: _cell(v) for k, v in row.items()}) for row in rows]
     columns = [dg.TableColumn(name) for name in rows[0]] if rows else []

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from dagster import DagsterEventType
 
+from mlops_assets.components.tags import PARTITION_TAG, RANGE_END_TAG
+
 if TYPE_CHECKING:
     from mlops_assets.registry import Registry
     from mlops_assets.registry.runs import Status
@@ -22,7 +24,7 @@ def mlflow_parent(settings: Settings) -> dg.ResourceDefinition:
 
     Where all steps share a process, dagster-mlflow's own run is the parent, and it is MLflow's active run meanwhile.
     Where each step has a process of its own, the steps attach to one parent by its tag, and whichever step comes last ends it.
-    A run whose process dies ends nothing: the sensors of :mod:`mlops_assets.components.mlflow_sweep` do.
+    A run whose process dies ends nothing: the sensors of :mod:`mlops_assets.components.sensors.mlflow_runs` do.
     """
 
     @dg.resource(description="The MLflow run of this Dagster run.")
@@ -54,7 +56,7 @@ def run_name(run: dg.DagsterRun) -> str:
     """What the parent run is called: the models or data sets of the run, and its partition."""
     selected = sorted({key.path[0] for key in run.asset_selection or ()})
     name = ", ".join(selected[:3]) + (f" and {len(selected) - 3} more" if len(selected) > 3 else "")
-    partition = run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_end")
+    partition = run.tags.get(PARTITION_TAG) or run.tags.get(RANGE_END_TAG)
     return (name or run.job_name) + (f"@{partition}" if partition else "")
 
 
@@ -137,6 +139,3 @@ def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[str]:
         return set()
     snapshot: Any = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
     return set(snapshot.step_keys_to_execute)
-
-
-__all__ = ["mlflow_parent", "run_name"]

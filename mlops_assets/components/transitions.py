@@ -1,78 +1,37 @@
-"""A transition in the ledger as the UI shows it: a materialization of the deployment state, with what it rests on."""
+"""A transition in the ledger as the Dagster UI shows it: a materialization of the deployment state."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.emit import DATA_VERSION_TAG, USER_PROVIDED_TAG
-from mlops_assets.components.instance import open_instance
+from mlops_assets.components.emit import Emitted
+from mlops_assets.components.metadata import shown
+from mlops_assets.components.tags import DATA_VERSION_TAG, USER_PROVIDED_TAG
+from mlops_assets.instance.opening import open_instance
+from mlops_assets.lifecycle.transitions import STATE_OF, DeploymentAsset, describe_transition, follow
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
     from mlops_assets.ledger.events import Event
-
-DeploymentAsset = Literal["challenger", "champion"]
-STATE_OF: dict[str, DeploymentAsset] = {"rollout_started": "challenger", "promoted": "champion", "rolled_back": "champion"}
-"""Which deployment state an event of a kind materializes."""
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
-def transition_metadata(workspace: Workspace, name: str, event: Event) -> dict[str, Any]:
-    """Version, digests, verdict, approvals with what each was given to, what it replaced, and where to look."""
-    from mlops_assets.components.records import kept_version
-    from mlops_assets.ledger.story import tell
-    from mlops_assets.registry.links import version_url
-
-    state = workspace.ledger.state(name)
-    version = state.versions[int(event.body.get("restored") or event.version or 0)]
-    approvals = [
-        {"by": one.by, "at": one.at, "event": one.sequence, "verdict": one.verdict, "bundle": one.digests["bundle"], "comment": one.comment}
-        for one in version.accepted
-    ]
-    kept = kept_version(workspace, name, version.number) or {}
-    links = {
-        "MLflow version": version_url(workspace.settings.mlflow_ui, name, version.number),
-        "MLflow training run": kept.get("mlflow_url"),
-        "model card": kept.get("card"),
-    }
-    shown: dict[str, Any] = {
-        "version": version.number,
-        "state": version.state,
-        "as_of": version.as_of or "undated",
-        "environment": event.environment or "",
-        "event": event.sequence,
-        "event_hash": event.hash,
-        "what": " ".join(tell(event).split()),
-        "actor": event.actor,
-        "verdict": version.verdict,
-        "verdict_status": state.verdicts[version.verdict].status,
-        "approved_by": ", ".join(one.by for one in version.accepted)
-        or ("nobody yet" if event.kind == "registered" else "nobody was asked"),
-        "approvals": dg.MetadataValue.json(approvals),
-        "replaced": _text(event.body.get("replaces") if event.kind != "rolled_back" else event.version),
-        **{title: dg.MetadataValue.url(url) for title, url in links.items() if url},
-    }
-    shown.update({f"digest_{part}": digest for part, digest in version.digests.items() if digest})
-    if event.body.get("run"):
-        shown["dagster_run"] = dg.MetadataValue.dagster_run(event.body["run"])
-    if event.body.get("reason"):
-        shown["reason"] = event.body["reason"]
-    waivers = [waiver for waiver in state.waivers if waiver.verdict == version.verdict]
-    if waivers:
-        shown["waivers"] = "; ".join(f"{', '.join(w.gates)} by {w.by}: {w.reason}" for w in waivers)
-    return shown
+def emit_transition(workspace: Workspace, name: str, state: DeploymentAsset, event: Event) -> Iterator[Emitted]:
+    """Show a transition that the running step brought about, once MLflow follows it."""
+    follow_or_warn(workspace, name)
+    yield dg.MaterializeResult(
+        asset_key=dg.AssetKey([name, state]),
+        metadata=shown(describe_transition(workspace, name, event)),
+        data_version=dg.DataVersion(event.hash),
+    )
 
 
-def follow(workspace: Workspace, name: str) -> None:
-    """Let MLflow's aliases and tags follow the ledger. The ledger has decided already, so a failure here is repaired by the next sync."""
-    from mlops_assets.errors import MlopsError
-    from mlops_assets.governance.following import follow as follow_ledger
-
-    try:
-        follow_ledger(workspace.registry, workspace.ledger.fold(), name)
-    except MlopsError as error:
-        dg.get_dagster_logger().warning(f"MLflow does not follow: {error} `mlops registry sync` repairs it.")
+def follow_or_warn(workspace: Workspace, name: str) -> None:
+    """Let MLflow follow the ledger; where it does not, Dagster's log says so, and the next sync repairs it."""
+    if problem := follow(workspace, name)[1]:
+        dg.get_dagster_logger().warning(problem)
 
 
 def report(workspace: Workspace, name: str, event: Event) -> None:
@@ -84,11 +43,7 @@ def report(workspace: Workspace, name: str, event: Event) -> None:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 asset_key=dg.AssetKey([name, state]),
-                metadata=transition_metadata(workspace, name, event),
+                metadata=shown(describe_transition(workspace, name, event)),
                 tags={DATA_VERSION_TAG: event.hash, USER_PROVIDED_TAG: "true"},
             )
         )
-
-
-def _text(version: int | None) -> str:
-    return "nothing" if version is None else f"version {version}"

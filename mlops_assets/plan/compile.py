@@ -66,12 +66,20 @@ def compile_plan(catalogue: Catalogue) -> Plan:
         for name, assets in models.items()
     ]
     jobs = [replace(job, description="From points in time to a candidate with a verdict.") for job in jobs]
-    return Plan(
+    plan = Plan(
         assets=(*datasets, *views, *(asset for assets in models.values() for asset in assets)),
         schedules=tuple(schedules),
         sensors=tuple(sensors),
         jobs=tuple(jobs),
     )
+    return replace(plan, sensors=tuple(replace(sensor, targets=_targets(plan, sensor)) for sensor in sensors))
+
+
+def _targets(plan: Plan, sensor: PlannedSensor) -> tuple[str, ...]:
+    """What the sensor's runs may make: a retraining makes the data and features that it reads as well."""
+    if sensor.kind != "retraining" or sensor.model is None:
+        return sensor.assets
+    return (*(asset.key for asset in plan.upstream_of(sensor.model).assets if asset.kind in ("dataset", "features")), *sensor.assets)
 
 
 def _dataset(dataset: Dataset, catalogue: Catalogue) -> PlannedAsset:

@@ -112,13 +112,25 @@ class PlannedAsset:
 
 @dataclass(frozen=True)
 class PlannedSensor:
-    """Something that watches ``assets`` and starts runs. ``model`` is whose it is; None: of the whole project."""
+    """Something that watches ``assets`` and starts runs.
+
+    Attributes:
+        name: of the sensor in Dagster.
+        description: what it does, for people.
+        assets: what it watches.
+        kind: which one it is.
+        model: whose it is; None: of the whole project.
+        targets: what its runs may make: ``assets``, and what these are made from where it makes that too.
+        seconds: between two of its ticks.
+    """
 
     name: str
     description: str
     assets: tuple[str, ...] = ()
     kind: SensorKind = "automation"
     model: str | None = None
+    targets: tuple[str, ...] = ()
+    seconds: int = 30
 
 
 @dataclass(frozen=True)

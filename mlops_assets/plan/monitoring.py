@@ -90,13 +90,15 @@ def monitoring_sensors(catalogue: Catalogue, assets: tuple[PlannedAsset, ...]) -
         return ()
     sensors = [
         PlannedSensor(MONITORING_SENSOR, "Scores come by their schedule, and monitoring follows what was predicted.", following),
-        PlannedSensor(LABELS_SENSOR, "Fills outcomes in as horizons pass or labels are corrected, then measures.", labelled, "labels"),
+        PlannedSensor(
+            LABELS_SENSOR, "Fills outcomes in as horizons pass or labels are corrected, then measures.", labelled, "labels", seconds=60
+        ),
     ]
     for name, model in sorted(catalogue.models.items()):
         trained = tuple(f"{name}/{stage}" for stage in ("training_set", "model", "evaluation", "candidate"))
         if model.retrain is not None and model.retrain.when is not None:
             about = "Asks the retraining policy after each monitored window; each yes and each no is recorded."
-            sensors.append(PlannedSensor(f"{name}_retraining", about, trained, "retraining", name))
+            sensors.append(PlannedSensor(f"{name}_retraining", about, trained, "retraining", name, seconds=60))
         how = "becomes champion" if model.rollout.strategy == "direct" else f"starts its {model.rollout.strategy} rollout"
         about = f"A new candidate {how} by itself where no approval is asked for; the first one becomes champion."
         sensors.append(PlannedSensor(f"{name}_promotion", about, (f"{name}/challenger", f"{name}/champion"), "promotion", name))
@@ -105,5 +107,5 @@ def monitoring_sensors(catalogue: Catalogue, assets: tuple[PlannedAsset, ...]) -
             sensors.append(PlannedSensor(f"{name}_alerts", about, (f"{name}/performance",), "alerts", name))
         if model.retire_after is not None:
             about = f"Proposes retirement after {model.retire_after} without traffic."
-            sensors.append(PlannedSensor(f"{name}_retirement", about, (f"{name}/champion",), "retirement", name))
+            sensors.append(PlannedSensor(f"{name}_retirement", about, (f"{name}/champion",), "retirement", name, seconds=3600))
     return tuple(sensors)

@@ -21,7 +21,7 @@ import pytest
 
 from mlops_assets.cli import main
 from mlops_assets.cli.init import create_project
-from mlops_assets.components.workspace import open_workspace
+from mlops_assets.lifecycle.workspace import open_workspace
 from mlops_assets.registry import open_registry
 from tests.copies import copy_project
 

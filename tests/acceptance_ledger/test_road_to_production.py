@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from mlops_assets.components.instance import open_instance
 from mlops_assets.components.transitions import report
-from mlops_assets.components.workspace import Workspace
+from mlops_assets.instance.opening import open_instance
 from mlops_assets.ledger import Refused
+from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.settings import load_settings
 
 from .conftest import Answer, Project
@@ -74,12 +74,13 @@ def road(new_project: Callable[..., Project]) -> Road:
 
 def _materialize(road: Road, asset: str) -> Answer:
     """Materialize one asset as `dagster asset materialize` does; its failure is on stderr."""
-    from mlops_assets.components.runner import Runner
+    from mlops_assets.components.location import build_definitions
+    from mlops_assets.running.runner import Runner
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLOPS_KEY", road.project.keys["olga"])
         patch.setenv("DAGSTER_HOME", str(road.project.folder / "dagster_home"))
-        step = Runner(road.workspace).materialize([f"churn/{asset}"], None)
+        step = Runner(road.workspace, build_definitions(road.workspace)).materialize([f"churn/{asset}"], None)
     return Answer(0 if step.success else 1, step.dagster_run_id or "", step.failure or "")
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.components.location import build_definitions
-from mlops_assets.components.runner import QUIET, RANGE_END_TAG, RANGE_START_TAG, Runner
-from mlops_assets.components.workspace import Workspace, open_workspace
+from mlops_assets.components.tags import RANGE_END_TAG, RANGE_START_TAG
+from mlops_assets.lifecycle.workspace import Workspace, open_workspace
+from mlops_assets.running.runner import QUIET, Runner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIRST = "2026-01-01"
@@ -138,7 +139,7 @@ class Shop:
         """Read the definitions again, as a new process does."""
         open_workspace.cache_clear()
         self.workspace: Workspace = open_workspace(self.folder)
-        self.runner = Runner(self.workspace, on_note=self.told.append)
+        self.runner = Runner(self.workspace, build_definitions(self.workspace), on_note=self.told.append)
 
     @property
     def instance(self) -> dg.DagsterInstance:
@@ -205,6 +206,6 @@ class Shop:
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
     """Why a run failed, as Dagster shows it."""
-    from mlops_assets.components.runner import _failure
+    from mlops_assets.running.runner import _failure
 
     return _failure(result) or ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlops_assets.components.runner import QUIET
+from mlops_assets.running.runner import QUIET
 from tests.components.project import KEY, LATER, Shop, failure_of
 from tests.copies import copy_project
 

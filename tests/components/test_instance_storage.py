@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.components.instance_events import QuickEventLogStorage
+from mlops_assets.instance.events import QuickEventLogStorage
 from tests.components.project import Shop, make_project
 
 ORDERS = dg.AssetKey("orders")
@@ -70,7 +70,7 @@ def test_a_forked_process_opens_connections_of_its_own(data: Shop) -> None:
 
 def test_processes_that_open_a_new_instance_at_once_make_one_together(tmp_path: Path) -> None:
     opening = (
-        "import sys, pathlib; from mlops_assets.components.instance import open_instance; from mlops_assets.settings import load_settings;"
+        "import sys, pathlib; from mlops_assets.instance.opening import open_instance; from mlops_assets.settings import load_settings;"
         "open_instance(load_settings(pathlib.Path(sys.argv[1]))).dispose()"
     )
     command = [sys.executable, "-c", opening, str(make_project(tmp_path / "shop"))]

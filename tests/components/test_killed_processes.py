@@ -8,12 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.components.processes import PROCESS_TAG, Process, end_killed
+from mlops_assets.running.processes import PROCESS_TAG, Process, end_killed
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mlops_assets.components.processes import Process
+from mlops_assets.running.processes import Process
 process = Process(Path(sys.argv[1]))
 print(process.name, flush=True)
 time.sleep(600)

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.components.graph import asset_spec, partitions_definition
-from mlops_assets.components.needs import read_by_model
+from mlops_assets.lifecycle.needs import read_by_model
 from mlops_assets.spec.calendar import Calendar
 from tests.components.project import KEY, Shop
 

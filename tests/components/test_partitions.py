@@ -65,7 +65,7 @@ def test_a_data_set_and_what_follows_it_run_together_over_a_range(data: Shop) ->
 
 
 def test_every_nth_partition_of_a_range_materializes_these_alone(data: Shop) -> None:
-    step = data.runner._run(["spend"], "2026-01-07", "2026-01-13", 3, every=3)
+    step = data.runner.run(["spend"], "2026-01-07", "2026-01-13", 3, every=3)
     assert step.success
     assert data.instance.get_materialized_partitions(dg.AssetKey("spend")) == {"2026-01-07", "2026-01-10", "2026-01-13"}
     assert data.workspace.store.partitions("spend") == ["2026-01-07", "2026-01-10", "2026-01-13"]

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mlops_assets.cli.main import app
-from mlops_assets.components.workspace import Workspace
 from mlops_assets.errors import MlopsError
+from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.serving.online import lookup, open_online
 from tests.components.project import Shop
 

@@ -89,7 +89,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.fixture
 def mlflow(project: Project) -> Any:
     """The project's MLflow, which knows three versions of churn."""
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.settings import load_settings
 
     found = Workspace(load_settings(project.folder)).registry

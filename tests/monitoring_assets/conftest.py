@@ -11,11 +11,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlops_assets.components.instance import open_instance
-from mlops_assets.components.runner import QUIET, RANGE_END_TAG, RANGE_START_TAG, Runner
+from mlops_assets.components.location import build_definitions
 from mlops_assets.components.sensors.building import evaluate_tick
 from mlops_assets.components.sensors.tick import Tick
-from mlops_assets.components.workspace import Workspace
+from mlops_assets.components.tags import RANGE_END_TAG, RANGE_START_TAG
+from mlops_assets.instance.opening import open_instance
+from mlops_assets.lifecycle.workspace import Workspace
+from mlops_assets.running.runner import QUIET, Runner
 from mlops_assets.settings import load_settings
 from tests.copies import copy_project
 
@@ -86,7 +88,7 @@ class Loop:
     def run(self, *assets: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
         """Materialize ``assets`` in one run in this process."""
         span = {} if last is None else {RANGE_START_TAG: str(first), RANGE_END_TAG: last}
-        return Runner(self.workspace).job.execute_in_process(
+        return Runner(self.workspace, build_definitions(self.workspace)).job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],
             partition_key=first if last is None else None,
@@ -104,7 +106,7 @@ class Loop:
         done = []
         for request in tick.requests:
             done.append(
-                Runner(self.workspace).job.execute_in_process(
+                Runner(self.workspace, build_definitions(self.workspace)).job.execute_in_process(
                     instance=self.instance,
                     asset_selection=list(request.asset_selection or ()),
                     partition_key=request.partition_key,
@@ -157,7 +159,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(project / "definitions")
     write_project(project)
     loop = open_loop(project, datetime(2025, 12, 29, 0, 20, tzinfo=UTC))
-    runner = Runner(loop.workspace)
+    runner = Runner(loop.workspace, build_definitions(loop.workspace))
     runner.prepare("churn", FIRST)
     step = runner.materialize([f"churn/{stage}" for stage in ("training_set", "model", "evaluation", "candidate")], FIRST)
     assert step.success, step.failure

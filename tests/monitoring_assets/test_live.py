@@ -13,8 +13,8 @@ import pytest
 
 from mlops_assets.cli.demo_live import live
 from mlops_assets.cli.demo_loop import MODEL, TRAINED_AT, Pace, advance, calendar_of, customers_of, make_project, simulated, train_first
-from mlops_assets.components.simulation import Clock
 from mlops_assets.examples.traffic import Report, Traffic
+from mlops_assets.running.clock import Clock
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

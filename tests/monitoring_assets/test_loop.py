@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mlops_assets.components.simulation import simulate
+from mlops_assets.running.simulation import simulate
 from tests.copies import copy_project
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlops_assets.components.bodies.drift import page_wanted
-from mlops_assets.components.workspace import Workspace
+from mlops_assets.lifecycle.watching.drift import page_wanted
+from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.settings import load_settings
 from tests.monitoring_assets.conftest import WEEKS, Loop
 from tests.monitoring_assets.test_watching import shift

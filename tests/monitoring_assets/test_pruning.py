@@ -10,15 +10,15 @@ import pytest
 
 from mlops_assets.cli import main
 from mlops_assets.cli.dossier import as_text
-from mlops_assets.components.decisions import bundle_by_digest
-from mlops_assets.components.dossier import dossier_of
-from mlops_assets.components.pruning import look, prune
-from mlops_assets.components.workspace import Workspace
 from mlops_assets.data.store import verify
 from mlops_assets.errors import MlopsError
 from mlops_assets.governance.principals import os_user
 from mlops_assets.governance.retention import prunable
 from mlops_assets.ledger import Refused, actions
+from mlops_assets.lifecycle.bundles import bundle_by_digest
+from mlops_assets.lifecycle.dossier import dossier_of
+from mlops_assets.lifecycle.pruning import look, prune
+from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.registry import RegistryError
 from tests.monitoring_assets.conftest import Loop
 

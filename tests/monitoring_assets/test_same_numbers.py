@@ -5,7 +5,7 @@ from __future__ import annotations
 import mlflow
 import pytest
 
-from mlops_assets.components.watching.champions import bundle_of_version
+from mlops_assets.lifecycle.champions import bundle_of_version
 from mlops_assets.monitoring.columns import SCORE
 from tests.monitoring_assets.conftest import WEEKS, Loop
 from tests.serving.projects import Project, start

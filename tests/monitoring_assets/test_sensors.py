@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from mlops_assets.components.sensors import retraining
-from mlops_assets.components.sensors.tick import RETRAINING_TAG
+from mlops_assets.components.tags import RETRAINING_TAG
 from mlops_assets.ledger.actions import promote
 from mlops_assets.spec.rollout import Rollout
 from tests.monitoring_assets.conftest import WEEKS, Loop

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from mlops_assets.components.watching.champions import bundle_of_version
+from mlops_assets.lifecycle.champions import bundle_of_version
 from tests.monitoring_assets.conftest import FIRST, WEEKS, Loop, checks
 
 

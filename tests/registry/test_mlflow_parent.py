@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 
 from mlops_assets.components.mlflow_parent import mlflow_parent
-from mlops_assets.components.mlflow_sweep import mlflow_sensors, sweep
+from mlops_assets.components.sensors.mlflow_runs import mlflow_sensors
 from mlops_assets.registry import Registry
+from mlops_assets.running.mlflow_sweep import sweep
 
 SWITCH = "SWITCH"
 REPOSITORY = Path(__file__).resolve().parents[2]

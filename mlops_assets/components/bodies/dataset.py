@@ -2,103 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.declared import note_read
-from mlops_assets.components.emit import Check, Emitted, Stored, check_results, emit, partition_keys, report
-from mlops_assets.components.metadata import manifest_metadata, table
+from mlops_assets.components.emit import Emitted, check_results, emit, report
+from mlops_assets.components.ranges import partition_keys
+from mlops_assets.lifecycle.making.dataset import make_dataset
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
-    from mlops_assets.data.ingest import Ingested
-    from mlops_assets.data.schema import Violation
-    from mlops_assets.spec import Dataset
-
-KEY_RULES = ("primary key", "unique")
-"""Rules of :mod:`mlops_assets.data.schema` that say that a row is there twice."""
-
-UNDATED = "undated_rows_in_source"
-"""Metadata: rows without a usable event time, which belong to no partition."""
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
-def materialize_dataset(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
-    """Read the source once for all partitions of this run, store what is valid, and answer the data set's checks.
-
-    Where some partitions break the rules, the others are stored and told of before the step fails.
-    """
-    from mlops_assets.data.ingest import IngestError, ingest
-    from mlops_assets.data.schema import SchemaError
-
-    dataset, asset = workspace.catalogue.datasets[name], dg.AssetKey(name)
-    keys = partition_keys(context)
-    wanted = None if keys == [None] else [key for key in keys if key is not None]
-    done: list[Ingested] = []
-    try:
-        for item in ingest(dataset, wanted, workspace.store, workspace.source_context(name)):
-            done.append(item)
-    except (IngestError, SchemaError) as error:
-        note_read(workspace, name, [item.key for item in done])
-        report(context, asset, [_stored(item) for item in done])
-        broken = [violation for found in getattr(error, "failures", {}).values() for violation in found]
-        yield from check_results(context, asset, _refused(dataset, str(error), broken))
-        raise
-    note_read(workspace, name, wanted or ())
-    yield from emit(context, asset, [_stored(item) for item in done], _checks(workspace, dataset, done))
-
-
-def _stored(item: Ingested) -> Stored:
-    metadata: dict[str, Any] = {**manifest_metadata(item.manifest), "changed": item.changed, "invalid_rows": item.invalid_rows}
-    if item.undated:
-        metadata[UNDATED] = item.undated
-    if item.violations:
-        metadata["violations"] = table([vars(violation) for violation in item.violations])
-    if item.changed and item.previous:
-        metadata["replaces"] = item.previous
-    return Stored(item.key, item.manifest.digest, metadata)
-
-
-def _refused(dataset: Dataset, reason: str, broken: Sequence[Violation]) -> Iterator[Check]:
-    yield Check("schema", False, {"violations": table([vars(v) for v in broken])} if broken else {}, description=reason)
-    if dataset.primary_key:
-        yield _primary_key(dataset, broken, stored=False)
-
-
-def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) -> Iterator[Check]:
-    invalid, rows = sum(item.invalid_rows for item in done), sum(item.rows for item in done)
-    undated = max((item.undated for item in done), default=0)
-    found = {"rows": rows, "quarantined_rows": invalid, **({UNDATED: undated} if undated else {})}
-    lost = f"; {undated:,} rows of the source have no usable event time" if undated else ""
-    yield Check("schema", True, found, description=f"{invalid:,} of {rows + invalid:,} rows quarantined{lost}")
-    small = [item for item in done if item.rows < dataset.min_rows]
-    yield Check(
-        "volume",
-        not small,
-        {"rows": rows, "required": dataset.min_rows, "partitions_below": len(small), "first_below": str(small[0].key) if small else ""},
-        description=_too_few(dataset, small, len(done)) if small else None,
-    )
-    if dataset.primary_key:
-        yield _primary_key(dataset, [violation for item in done for violation in item.violations], stored=True)
-    if dataset.max_age is not None and dataset.calendar is not None:
-        newest = max(dataset.calendar.end_of(key) for key in {*workspace.store.partitions(dataset.name)})
-        age = datetime.now(UTC) - newest
-        limit = dataset.max_age.timedelta
-        yield Check("freshness", age <= limit, {"newest_rows_until": newest.isoformat(), "at_most_hours": limit.total_seconds() / 3600})
-
-
-def _too_few(dataset: Dataset, small: Sequence[Ingested], of: int) -> str:
-    wanted = f"at least {dataset.min_rows:,} {'is' if dataset.min_rows == 1 else 'are'} wanted; min_rows says how many"
-    if dataset.calendar is None:
-        return f"{small[0].rows:,} rows are there, {wanted}."
-    return f"{len(small):,} of {of:,} partitions have too few rows, the first is {small[0].key} with {small[0].rows:,}; {wanted}."
-
-
-def _primary_key(dataset: Dataset, violations: Iterable[Violation], *, stored: bool) -> Check:
-    """Rows that repeat a key are set aside, so what is stored names each row once; where nothing was set aside, it fails."""
-    twice = [v for v in violations if v.rule in KEY_RULES]
-    count = sum(v.count for v in twice)
-    shown = {"columns": list(dataset.primary_key), "repeated_rows": count}
-    return Check("primary_key", stored or not count, shown, description=f"{count} rows repeat a key" if count else None)
+def materialize(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
+    """Read the source once for all partitions of this run; where some break the rules, the others are told of before the step fails."""
+    made, asset = make_dataset(workspace, name, partition_keys(context)), dg.AssetKey(name)
+    if made.error is not None:
+        report(context, asset, made.stored)
+        yield from check_results(context, asset, made.checks)
+        raise made.error
+    yield from emit(context, asset, made.stored, made.checks)

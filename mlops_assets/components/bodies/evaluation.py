@@ -2,112 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.decisions import champion_bundle, record
-from mlops_assets.components.emit import Check, Emitted, Stored, emit, partition_keys
-from mlops_assets.components.lifecycle import EVALUATIONS, FIGURES, VERDICTS, bundle_of, digests_of, outdated
-from mlops_assets.components.metadata import picture, rounded, table
-from mlops_assets.components.pointers import point, require
-from mlops_assets.errors import MlopsError
-from mlops_assets.spec.windows import model_windows
+from mlops_assets.components.emit import Emitted, attempt_of, emit
+from mlops_assets.components.ranges import partition_keys
+from mlops_assets.lifecycle.making.evaluation import judge_model
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
-    from mlops_assets.modeling.verdict import Verdict
-
-GATE_COLUMNS = ("name", "status", "observed", "interval", "n")
-"""What the table of gates shows; the checks say what is required, and why."""
-
-PASSING = ("pass", "not_applicable", "off")
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
-def materialize_evaluation(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
-    """Judge the model of each partition of this run on its own holdout."""
-    stored, checks = [], []
-    for key in partition_keys(context):
-        item, verdict = _judge(context, workspace, name, key)
-        stored.append(item)
-        checks = list(_checks(verdict))
-    yield from emit(context, dg.AssetKey([name, "evaluation"]), stored, checks)
-
-
-def _judge(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str | None) -> tuple[Stored, Verdict]:
-    from mlops_assets.data.training_set import load_training_set
-    from mlops_assets.modeling.evaluation import evaluate
-    from mlops_assets.modeling.figures import draw_figures
-    from mlops_assets.modeling.gates import GateContext, judge_all
-    from mlops_assets.modeling.verdict import Verdict
-    from mlops_assets.monitoring.reference import build_reference, put_reference
-
-    model, store, folder = workspace.catalogue.models[name], workspace.store, workspace.catalogue.folder(name)
-    trained = require(workspace, name, "model", key)
-    changed = outdated(workspace, name, key, trained)
-    if changed:
-        raise MlopsError(
-            f"{name}/model{f' at {key}' if key else ''} is out of date; what changed since it was trained: {', '.join(changed)}.",
-            do=f"Materialize {name}/training_set and {name}/model again.",
-        )
-    training_set = load_training_set(store.manifest(f"{name}/training_set", key, trained["training_set"]), store)
-    windows = model_windows(model, workspace.catalogue)
-    bundle, champion = bundle_of(workspace, trained), champion_bundle(workspace, name, key)
-    with workspace.registry.step_run(context.run.run_id, f"{name}/evaluation", key, context.retry_number, model=name) as run:
-        evaluation = evaluate(model, bundle, training_set, champion=champion)
-        as_of = windows.calendar.end_of(key) if windows.calendar is not None and key is not None else None
-        gates = judge_all(GateContext(model, bundle, training_set, evaluation, champion, folder, model.training.seed, as_of))
-        verdict = Verdict.of(
-            model=name,
-            as_of=key,
-            gates=gates,
-            digests=digests_of(trained),
-            environment=workspace.settings.environment,
-            champion=champion.digest if champion else None,
-        )
-        with tempfile.TemporaryDirectory(dir=workspace.scratch) as scratch:
-            figures = {file.stem: file.read_bytes() for file in draw_figures(evaluation, Path(scratch), gates)}
-            drawn = store.put_tree(FIGURES, Path(scratch))
-        body = evaluation.to_json()
-        run.log_evaluation(body, verdict.to_json(), figures)
-    put_reference(store, build_reference(bundle, training_set, evaluation))
-    record(workspace, name, verdict, context.run.run_id)
-    pointer = {
-        "verdict": store.put_record(VERDICTS, verdict.to_json()),
-        "evaluation": store.put_record(EVALUATIONS, body),
-        "figures": drawn,
-        "bundle": trained["bundle"],
-        "mlflow_run_id": run.run_id,
-        "dagster_run_id": context.run.run_id,
-    }
-    point(workspace, name, "evaluation", key, pointer)
-    metadata: dict[str, Any] = {
-        "verdict": verdict.status,
-        "verdict_id": verdict.id,
-        "MLflow run": dg.MetadataValue.url(run.url),
-        **{f"figure: {title}": picture(png, title) for title, png in figures.items()},
-    }
-    for metric, found in body["metrics"].items():
-        if found["value"] is not None:
-            metadata[metric] = rounded(found["value"])
-            if found.get("interval"):
-                metadata[f"{metric}_low"], metadata[f"{metric}_high"] = (rounded(v) for v in found["interval"])
-    metadata["gates"] = table([_gate_row(gate, GATE_COLUMNS) for gate in verdict.to_json()["gates"]])
-    return Stored(key, verdict.id, metadata), verdict
-
-
-def _gate_row(gate: dict[str, Any], columns: tuple[str, ...] = (*GATE_COLUMNS, "required", "detail")) -> dict[str, Any]:
-    return {column: gate.get(column) for column in columns}
-
-
-def _checks(verdict: Verdict) -> Iterator[Check]:
-    for gate in verdict.to_json()["gates"]:
-        shown = {column: value for column, value in _gate_row(gate).items() if value is not None and column not in ("name", "interval")}
-        if verdict.as_of is not None:
-            shown["as_of"] = verdict.as_of
-        if gate.get("interval"):
-            shown["interval"] = " … ".join(f"{v:.6g}" for v in gate["interval"])
-        yield Check(gate["name"], gate["status"] in PASSING, shown, description=f"{gate['status']}: {gate['detail'] or gate['required']}")
+def materialize(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
+    """Judge the model of each partition of this run on its own holdout; the checks are those of the newest one."""
+    judged = [judge_model(workspace, name, key, attempt_of(context)) for key in partition_keys(context)]
+    yield from emit(context, dg.AssetKey([name, "evaluation"]), [stored for stored, _ in judged], judged[-1][1])

@@ -2,78 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.emit import Emitted, Stored, emit, partition_keys
-from mlops_assets.components.lifecycle import BUNDLES, provenance_of
-from mlops_assets.components.metadata import table
-from mlops_assets.components.pointers import point
-from mlops_assets.errors import MlopsError
+from mlops_assets.components.emit import Emitted, attempt_of, emit
+from mlops_assets.components.ranges import partition_keys
+from mlops_assets.lifecycle.making.model import train_model
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
-    from mlops_assets.spec import Model
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
-def materialize_model(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
+def materialize(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
     """Train model ``name`` for each partition of this run."""
-    stored = [_train(context, workspace, name, key) for key in partition_keys(context)]
+    stored = [train_model(workspace, name, key, attempt_of(context)) for key in partition_keys(context)]
     yield from emit(context, dg.AssetKey([name, "model"]), stored, ())
-
-
-def _train(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str | None) -> Stored:
-    from mlops_assets.data.training_set import load_training_set
-    from mlops_assets.modeling.training import train
-
-    model, store = workspace.catalogue.models[name], workspace.store
-    manifest = store.current(f"{name}/training_set", key)
-    if manifest is None:
-        raise MlopsError(f"there is no {name}/training_set{f' at {key}' if key else ''}.", do=f"Materialize {name}/training_set first.")
-    training_set = load_training_set(manifest, store)
-    provenance = provenance_of(workspace, name, key, training_set)
-    with (
-        workspace.registry.step_run(context.run.run_id, f"{name}/model", key, context.retry_number, model=name) as run,
-        tempfile.TemporaryDirectory(dir=workspace.scratch) as scratch,
-    ):
-        folder = Path(scratch) / "bundle"
-        trained = train(model, training_set, folder, provenance, definitions=workspace.catalogue.folder(name))
-        tree = store.put_tree(BUNDLES, folder)
-        store.set_pointer(f"{BUNDLES}/{trained.bundle.digest}", {"tree": tree})
-        run.log_params({**trained.params, "seed": model.training.seed, "estimator": model.training.estimator.kind})
-        run.log_data_versions(manifest.digest, manifest.inputs)
-        run.log_trials(trained.trials, _searched(model))
-        run.log_bundle(folder, trained.bundle)
-    body: dict[str, Any] = {
-        "bundle": trained.bundle.digest,
-        "tree": tree,
-        "trees": trained.bundle.trees_digest,
-        "training_set": manifest.digest,
-        "spec": provenance.spec_digest,
-        "mlflow_run_id": run.run_id,
-        "mlflow_url": run.url,
-        "dagster_run_id": context.run.run_id,
-    }
-    point(workspace, name, "model", key, body)
-    metadata: dict[str, Any] = {
-        "train_rows": trained.rows,
-        "seconds": trained.seconds,
-        **{part: body[part] or "" for part in ("bundle", "trees", "training_set", "spec")},
-        "parameters": dg.MetadataValue.json(trained.params),
-        "importance": table([{"feature": feature, "importance": float(value)} for feature, value in trained.importance]),
-        "MLflow run": dg.MetadataValue.url(run.url),
-    }
-    if trained.notes:
-        metadata["notes"] = "; ".join(trained.notes)
-    if workspace.settings.sample < 1:
-        metadata["trained_on_a_sample_of"] = workspace.settings.sample
-    return Stored(key, trained.bundle.digest, metadata)
-
-
-def _searched(model: Model) -> str:
-    tune = model.training.tune
-    return (tune.metric if tune else None) or model.main_metric

@@ -3,111 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.emit import Emitted, Stored, partition_keys, report
-from mlops_assets.components.metadata import manifest_metadata
-from mlops_assets.components.watching.emitting import Finding, Watched, emit_watched, plottable
-from mlops_assets.components.watching.tables import concat, plain
-from mlops_assets.spec.windows import model_windows
+from mlops_assets.components.emit import Emitted, emit_watched, report
+from mlops_assets.components.ranges import partition_keys
+from mlops_assets.lifecycle.watching.predictions import compact_journal, gather_predictions, stored_predictions
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from mlops_assets.components.workspace import Workspace
-    from mlops_assets.data.store import Manifest
-
-BATCH = "batch"
-"""Variant of batch predictions beside those of the server."""
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
-def materialize_predictions(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
-    """Compact the journal, and put batch scores beside the answers of each partition of this run."""
+def materialize(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
+    """Compact the journal, and put batch scores beside the answers of each partition; others that got rows are told of too."""
     asset, keys = dg.AssetKey([name, "predictions"]), partition_keys(context)
     late = compact_journal(workspace, name)
-    watched = [_predictions(workspace, name, key) for key in keys]
-    yield from emit_watched(context, workspace, asset, watched)
+    yield from emit_watched(context, workspace, asset, [gather_predictions(workspace, name, key) for key in keys])
     others = [key for key in late if key not in keys] if keys != [None] else []
-    found = workspace.store.window(f"{name}/predictions", others) if others else {}
-    report(context, asset, [Stored(key, m.digest, manifest_metadata(m)) for key, m in found.items()])
-
-
-def compact_journal(workspace: Workspace, name: str) -> list[str]:
-    """Move closed segments of the journal into the store; partitions of ``name`` that got rows."""
-    from mlops_assets.serving.compaction import by_day, compact
-
-    catalogue = workspace.catalogue
-
-    def partition(model: str, moment: datetime) -> str:
-        declared = catalogue.models.get(model)
-        calendar = model_windows(declared, catalogue).calendar if declared is not None else None
-        return by_day(model, moment) if calendar is None else calendar.key_of(moment)
-
-    done = compact(workspace.settings.journal, workspace.store, calendar=partition, clock=workspace.journal_clock)
-    return [part.partition for part in done.partitions if part.asset == f"{name}/predictions" and part.added]
-
-
-def _predictions(workspace: Workspace, name: str, key: str | None) -> Watched:
-    import pyarrow as pa
-
-    from mlops_assets.monitoring.columns import PREDICTED_AT, PREDICTION_ID, SCORE, VERSION
-    from mlops_assets.serving.compaction import VARIANT
-
-    answered = _answered(workspace, name, key)
-    scores = workspace.store.current(f"{name}/scores", key) if workspace.catalogue.models[name].score is not None else None
-    tables = [answered] if answered is not None else []
-    if scores is not None:
-        batch = plain(workspace.store.read(scores))
-        tables.append(batch.append_column(VARIANT, pa.array([BATCH] * batch.num_rows, pa.string())))
-    table = concat(tables)
-    if table is None:
-        empty = {PREDICTION_ID: pa.string(), PREDICTED_AT: pa.timestamp("us", "UTC"), VERSION: pa.int64(), SCORE: pa.float64()}
-        table = pa.table({column: pa.array([], kind) for column, kind in {**empty, VARIANT: pa.string()}.items()})
-    table = table.sort_by([(PREDICTED_AT, "ascending"), (PREDICTION_ID, "ascending")]).combine_chunks()
-    versions = _counted(table, VERSION)
-    facts = {"versions": versions, "variants": _counted(table, VARIANT)}
-    inputs = {scores.reference: scores.digest} if scores is not None else {}
-    manifest = workspace.store.write(f"{name}/predictions", key, table, inputs=inputs, facts=facts)
-    return Watched(key, manifest.digest, {**manifest_metadata(manifest), **_shown(manifest, table)}, [_volume(table)])
-
-
-def _answered(workspace: Workspace, name: str, key: str | None) -> pa.Table | None:
-    """Answers of the server that the store has for ``key``; of an undated model those within the window up to now."""
-    import pyarrow.compute as pc
-
-    from mlops_assets.serving.compaction import VARIANT
-
-    asset = f"{name}/predictions"
-    if key is not None:
-        present = workspace.store.current(asset, key)
-        manifests = [present] if present is not None else []
-    else:
-        since = (workspace.now() - workspace.catalogue.models[name].monitor.window.timedelta).strftime("%Y-%m-%d")
-        days = [day for day in workspace.store.partitions(asset) if day and day >= since]
-        manifests = list(workspace.store.window(asset, days).values())
-    table = concat([workspace.store.read(manifest) for manifest in manifests])
-    if table is None or VARIANT not in table.column_names:
-        return None
-    return table.filter(pc.not_equal(table.column(VARIANT), BATCH))
-
-
-def _counted(table: pa.Table, column: str) -> dict[str, int]:
-    if column not in table.column_names:
-        return {}
-    counted = table.group_by(column).aggregate([(column, "count")]).to_pylist()
-    return {str(row[column]): row[f"{column}_count"] for row in counted if row[column] is not None}
-
-
-def _shown(manifest: Manifest, table: pa.Table) -> dict[str, Any]:
-    variants = manifest.facts["variants"]
-    batch = variants.get(BATCH, 0)
-    versions = ", ".join(f"version {version}: {count}" for version, count in sorted(manifest.facts["versions"].items()))
-    return plottable({"predictions": table.num_rows, "from_server": table.num_rows - batch, "from_batch": batch, "by_version": versions})
-
-
-def _volume(table: pa.Table) -> Finding:
-    status = "pass" if table.num_rows else "inconclusive"
-    return Finding("volume", status, f"{table.num_rows} predictions", {"rows": table.num_rows})  # type: ignore[arg-type]
+    report(context, asset, stored_predictions(workspace, name, others))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from mlops_assets.components.sensors.tick import Tick
-from mlops_assets.components.watching.alerting import weigh
+from mlops_assets.components.transitions import follow_or_warn, report
+from mlops_assets.lifecycle.watching.alerting import weigh
+
+if TYPE_CHECKING:
+    from mlops_assets.ledger.events import Event
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
-def tick_alerts(workspace: object, name: str, instance: dg.DagsterInstance) -> Tick:
-    """Evaluate every rule of ``name``."""
+def tick(workspace: Workspace, model: str, instance: dg.DagsterInstance) -> Tick:
+    """Evaluate every rule of ``model``; a rollback is shown in MLflow and in Dagster."""
     del instance
-    return Tick(said=tuple(weigh(workspace, name)))  # type: ignore[arg-type]
+
+    def show(event: Event) -> None:
+        follow_or_warn(workspace, model)
+        report(workspace, model, event)
+
+    return Tick(said=tuple(weigh(workspace, model, show)))

@@ -6,30 +6,31 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.decisions import approvals_needed
-from mlops_assets.components.sensors.tick import Tick, run_request
+from mlops_assets.components.ranges import run_request
+from mlops_assets.components.sensors.tick import Tick
+from mlops_assets.lifecycle.decisions import approvals_needed
 
 if TYPE_CHECKING:
-    from mlops_assets.components.workspace import Workspace
+    from mlops_assets.lifecycle.workspace import Workspace
 
 
-def tick_promotion(workspace: Workspace, name: str, instance: dg.DagsterInstance) -> Tick:
+def tick(workspace: Workspace, model: str, instance: dg.DagsterInstance) -> Tick:
     """Promote the newest candidate, or start its rollout beside a champion; each version is asked for once.
 
     The first version has nothing to be compared with, and goes by `direct` whatever is declared.
     """
     del instance
-    state, rollout = workspace.ledger.state(name), workspace.catalogue.models[name].rollout
+    state, rollout = workspace.ledger.state(model), workspace.catalogue.models[model].rollout
     newer = [version for number, version in sorted(state.versions.items()) if number > (state.champion or 0)]
     waiting = [version for version in newer if version.state in ("candidate", "approved")]
     if not waiting:
         serving = f"version {state.champion} serves" if state.champion is not None else "no version serves"
         return Tick(said=(f"no new candidate; {serving}",))
-    version, needed = waiting[-1], approvals_needed(workspace, name)
+    version, needed = waiting[-1], approvals_needed(workspace, model)
     if needed:
         return Tick(said=(f"version {version.number} waits for people: {needed} approvals are asked for in {state.environment}",))
     direct = state.champion is None or rollout.strategy == "direct"
-    asset = f"{name}/{'champion' if direct else 'challenger'}"
+    asset = f"{model}/{'champion' if direct else 'challenger'}"
     how = "becomes champion" if direct else f"begins its {rollout.strategy} rollout beside version {state.champion}"
     request = run_request([asset], None, None, run_key=f"{state.environment}/{asset}/{version.number}/{version.verdict[:16]}")
     return Tick((request,), (f"version {version.number} passed its gates and {how}",))

@@ -1,0 +1,109 @@
+"""Read partitions of a data set, store what is valid, and answer the data set's checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.lifecycle.declared import note_read
+from mlops_assets.lifecycle.results import Check, Rows, Stored
+
+if TYPE_CHECKING:
+    from mlops_assets.data.ingest import Ingested
+    from mlops_assets.data.schema import Violation
+    from mlops_assets.errors import MlopsError
+    from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.spec import Dataset
+
+KEY_RULES = ("primary key", "unique")
+"""Rules of :mod:`mlops_assets.data.schema` that say that a row is there twice."""
+
+UNDATED = "undated_rows_in_source"
+"""What a check shows of rows without a usable event time, which belong to no partition."""
+
+
+@dataclass(frozen=True)
+class MadeDataset:
+    """Partitions that were stored, the answers of the checks, and why reading stopped; None where it did not."""
+
+    stored: Sequence[Stored]
+    checks: Sequence[Check]
+    error: MlopsError | None = None
+
+
+def make_dataset(workspace: Workspace, name: str, keys: Sequence[str | None]) -> MadeDataset:
+    """Read the source of ``name`` once for all ``keys`` (``[None]``: the whole table).
+
+    Where some partitions break the rules, the others are stored and the error says which.
+    """
+    from mlops_assets.data.ingest import IngestError, ingest
+    from mlops_assets.data.schema import SchemaError
+
+    dataset = workspace.catalogue.datasets[name]
+    wanted = None if keys == [None] else [key for key in keys if key is not None]
+    done: list[Ingested] = []
+    try:
+        for item in ingest(dataset, wanted, workspace.store, workspace.source_context(name)):
+            done.append(item)
+    except (IngestError, SchemaError) as error:
+        note_read(workspace, name, [item.key for item in done])
+        broken = [violation for found in getattr(error, "failures", {}).values() for violation in found]
+        return MadeDataset([_stored(item) for item in done], [*_refused(dataset, str(error), broken)], error)
+    note_read(workspace, name, wanted or ())
+    return MadeDataset([_stored(item) for item in done], [*_checks(workspace, dataset, done)])
+
+
+def _stored(item: Ingested) -> Stored:
+    shown: dict[str, Any] = {"changed": item.changed, "invalid_rows": item.invalid_rows}
+    if item.undated:
+        shown[UNDATED] = item.undated
+    if item.violations:
+        shown["violations"] = Rows([vars(violation) for violation in item.violations])
+    if item.changed and item.previous:
+        shown["replaces"] = item.previous
+    return Stored(item.key, item.manifest.digest, shown, item.manifest)
+
+
+def _refused(dataset: Dataset, reason: str, broken: Sequence[Violation]) -> Iterator[Check]:
+    yield Check("schema", False, {"violations": Rows([vars(v) for v in broken])} if broken else {}, description=reason)
+    if dataset.primary_key:
+        yield _primary_key(dataset, broken, stored=False)
+
+
+def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) -> Iterator[Check]:
+    invalid, rows = sum(item.invalid_rows for item in done), sum(item.rows for item in done)
+    undated = max((item.undated for item in done), default=0)
+    found = {"rows": rows, "quarantined_rows": invalid, **({UNDATED: undated} if undated else {})}
+    lost = f"; {undated:,} rows of the source have no usable event time" if undated else ""
+    yield Check("schema", True, found, description=f"{invalid:,} of {rows + invalid:,} rows quarantined{lost}")
+    small = [item for item in done if item.rows < dataset.min_rows]
+    yield Check(
+        "volume",
+        not small,
+        {"rows": rows, "required": dataset.min_rows, "partitions_below": len(small), "first_below": str(small[0].key) if small else ""},
+        description=_too_few(dataset, small, len(done)) if small else None,
+    )
+    if dataset.primary_key:
+        yield _primary_key(dataset, [violation for item in done for violation in item.violations], stored=True)
+    if dataset.max_age is not None and dataset.calendar is not None:
+        newest = max(dataset.calendar.end_of(key) for key in {*workspace.store.partitions(dataset.name)})
+        age = datetime.now(UTC) - newest
+        limit = dataset.max_age.timedelta
+        yield Check("freshness", age <= limit, {"newest_rows_until": newest.isoformat(), "at_most_hours": limit.total_seconds() / 3600})
+
+
+def _too_few(dataset: Dataset, small: Sequence[Ingested], of: int) -> str:
+    wanted = f"at least {dataset.min_rows:,} {'is' if dataset.min_rows == 1 else 'are'} wanted; min_rows says how many"
+    if dataset.calendar is None:
+        return f"{small[0].rows:,} rows are there, {wanted}."
+    return f"{len(small):,} of {of:,} partitions have too few rows, the first is {small[0].key} with {small[0].rows:,}; {wanted}."
+
+
+def _primary_key(dataset: Dataset, violations: Iterable[Violation], *, stored: bool) -> Check:
+    """Rows that repeat a key are set aside, so what is stored names each row once; where nothing was set aside, it fails."""
+    twice = [v for v in violations if v.rule in KEY_RULES]
+    count = sum(v.count for v in twice)
+    shown = {"columns": list(dataset.primary_key), "repeated_rows": count}
+    return Check("primary_key", stored or not count, shown, description=f"{count} rows repeat a key" if count else None)
