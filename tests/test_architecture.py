@@ -159,4 +159,4 @@ def test_parquet_is_read_where_no_thread_of_arrow_outlives_python() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in {"read_table", "read_parquet"}
     }
-    assert not found, "mlops_assets.data.parquet says why"
+    assert not found, "mlops_assets.data.store.parquet says why"
