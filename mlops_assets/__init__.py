@@ -6,7 +6,7 @@ on. They load on first use, so that the pure rooms can be imported without Dagst
 
 from typing import Any
 
-__version__ = "0.1.0"
+from mlops_assets.version import __version__ as __version__
 
 COMPONENTS = ("Dataset", "FeatureView", "Model")
 

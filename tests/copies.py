@@ -18,13 +18,18 @@ PLACES = {
 
 def copy_project(project: Path, to: Path) -> Path:
     """Copy ``project`` with its store, its ledger and its MLflow; what a test removes or adds there is the copy's alone."""
+    shutil.copytree(project, to)
+    return move_in(to, str(project))
+
+
+def move_in(project: Path, before: str) -> Path:
+    """Let the MLflow of ``project``, which was at ``before``, find its artifacts where it is now."""
     from mlflow.tracking._tracking_service import utils
 
-    shutil.copytree(project, to)
-    database = to / ".mlops" / "mlflow.db"
+    database = project / ".mlops" / "mlflow.db"
     if database.is_file():
         with closing(sqlite3.connect(database)) as connection, connection:
             for table, column in PLACES.items():
-                connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(project), str(to)))
+                connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (before, str(project)))
         utils._artifact_repos_cache.clear()
-    return to
+    return project

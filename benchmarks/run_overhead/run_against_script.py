@@ -86,7 +86,8 @@ def command(project: Path, as_of: str) -> dict[str, float]:
 
 FIXED = {
     "start of Python, imports, definitions": "from mlops_assets.lifecycle.workspace import open_workspace; open_workspace(project).plan",
-    "Dagster's asset graph": "from mlops_assets.components.location import build_definitions; definitions = build_definitions(open_workspace(project)); "
+    "Dagster's asset graph": "from mlops_assets.components.location import build_definitions; "
+    "definitions = build_definitions(open_workspace(project)); "
     "from mlops_assets.running.runner import Runner; Runner(open_workspace(project), definitions).job",
     "new Dagster instance": "from mlops_assets.instance.opening import open_instance; open_instance(open_workspace(project).settings)",
     "import of MLflow and its new databases": "open_workspace(project).registry",

@@ -72,15 +72,12 @@ def known(workspace: Workspace, name: str) -> DeploymentState:
 
 def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
     """Let MLflow's aliases and tags follow; says what is wrong where MLflow does not, since the ledger has decided already."""
-    from mlops_assets.governance.following import follow
+    from mlops_assets.lifecycle.transitions import follow
 
-    try:
-        differences = follow(workspace.registry, workspace.ledger.fold(), name)
-    except MlopsError as error:
-        problem = f"MLflow does not follow: {error} `mlops registry sync` repairs it."
+    left, problem = follow(workspace, name)
+    if problem is not None:
         typer.echo(f"warning: {problem}", err=True)
         return {"agrees": None, "problem": problem}
-    left = [str(difference) for difference in differences if not difference.repaired]
     for line in left:
         typer.echo(f"warning: {line}", err=True)
     return {"agrees": not left, "problem": "; ".join(left) or None}

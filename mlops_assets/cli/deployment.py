@@ -76,8 +76,9 @@ def promote(
     Where approvals are missing, this asks for them and exits with 1. With --from, the same bundle is registered in the other
     environment first.
     """
-    from mlops_assets.cli.promotion import ask, bring
-    from mlops_assets.ledger import Refused, actions
+    from mlops_assets.ledger import Refused
+    from mlops_assets.lifecycle import decisions
+    from mlops_assets.lifecycle.moving import bring
 
     with answering(json):
         workspace = open_for(project, to or environment)
@@ -85,11 +86,10 @@ def promote(
         if origin is not None:
             version = bring(workspace, open_for(project, origin), name, version, who)
         known(workspace, name)
-        needed = approvals_needed(workspace, name)
         try:
-            event = actions.promote(workspace.ledger, name, version, who, needed=needed, reason=reason)
+            event = decisions.promote(workspace, name, version, who, reason=reason)
         except Refused as refusal:
-            raise ask(workspace, name, version, who, needed, refusal) from None
+            raise decisions.ask_for_approvals(workspace, name, version, who, refusal) from None
         mlflow = follow_in_mlflow(workspace, name)
         show_in_dagster(workspace, event)
     before = event.body.get("replaces")
@@ -117,13 +117,12 @@ def rollback(
     project: ProjectOption = None,
 ) -> None:
     """Take out what went live last, in one event: a challenger in its rollout, else the champion for the one before it."""
-    from mlops_assets.ledger import actions
+    from mlops_assets.lifecycle.decisions import roll_back
 
     with answering(json):
         workspace = open_for(project, environment)
         known(workspace, name)
-        who, needed = identify(workspace, key), approvals_needed(workspace, name)
-        event = actions.rollback(workspace.ledger, name, who, reason=reason, needed=needed)
+        event = roll_back(workspace, name, identify(workspace, key), reason=reason)
         mlflow = follow_in_mlflow(workspace, name)
         show_in_dagster(workspace, event)
     restored = event.body["restored"]

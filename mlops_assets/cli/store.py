@@ -102,8 +102,10 @@ def history(
 @group.command()
 def verify(project: ProjectOption = None, json: JsonOption = False) -> None:
     """Check every digest and every reference; exit 1 when something is wrong."""
+    from mlops_assets.data.store import verify
+
     store = _open(project)
-    problems = store.verify()
+    problems = verify(store)
     rows = [dataclasses.asdict(problem) for problem in problems]
     _show({"schema": 1, "store": store.url, "sound": not problems, "problems": rows}, rows, json, f"{store.url} is sound")
     raise typer.Exit(1 if problems else 0)
@@ -117,6 +119,7 @@ def gc(
     json: JsonOption = False,
 ) -> None:
     """Remove versions that nothing names: no pointer, record, bundle or newer version that was made from them."""
+    from mlops_assets.data.store import collect
     from mlops_assets.spec.durations import Duration
 
     try:
@@ -124,7 +127,7 @@ def gc(
     except ValueError as error:
         raise MlopsError(str(error), where="--older-than") from None
     store = _open(project)
-    collected = store.gc(older_than=age, dry_run=dry_run)
+    collected = collect(store, older_than=age, dry_run=dry_run)
     document = {"schema": 1, "store": store.url, "dry_run": dry_run, **dataclasses.asdict(collected)}
     rows = [{"version": version} for version in collected.versions]
     _show(document, rows, json, "no version can go")

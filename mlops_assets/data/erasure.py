@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.data.parquet import table_of
 from mlops_assets.data.store import Manifest, Store, StoreError, layout
-from mlops_assets.data.store.manifest import StoredFile, canonical
+from mlops_assets.data.store.documents import canonical
+from mlops_assets.data.store.manifest import StoredFile
+from mlops_assets.data.store.parquet import table_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,9 +123,8 @@ def _places(store: Store, assets: Sequence[str] | None) -> list[tuple[str, str |
 
 
 def _versions(store: Store, asset: str, partition: str | None) -> list[Manifest]:
-    digests = [file.path for file in store.files.find(f"{layout.partition_folder(asset, partition)}/_manifests")]
-    names = [path.rpartition("/")[2].removesuffix(".json") for path in digests if path.endswith(".json")]
-    return [store.manifest(asset, partition, digest) for digest in names]
+    paths = [file.path for file in store.files.find(f"{layout.partition_folder(asset, partition)}/_manifests")]
+    return [store.manifest(asset, partition, layout.document_name(path)) for path in paths if path.endswith(".json")]
 
 
 def _erase_partition(

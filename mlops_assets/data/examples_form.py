@@ -16,6 +16,7 @@ from mlops_assets.data.training_rows import (
     TrainingSetError,
     carried_names,
     require_history,
+    seconds_of,
     unknown_column,
     weights_column,
 )
@@ -73,9 +74,7 @@ def example_rows(model: Model, catalogue: Catalogue, key: str | None, store: Sto
         ) from error
     table = _with_times(table, dataset, model.examples.label_delay)
     dropped = {"not dated": table.column(AS_OF).null_count if dataset.event_time else 0}
-    if dataset.event_time:
-        table = table.filter(pc.is_valid(table.column(AS_OF)))
-        table = table.take(pc.sort_indices(table, [(AS_OF, "ascending")])) if table.num_rows else table
+    table = _in_order_of_time(table, dataset)
     target = table.column(model.examples.target)
     dropped["null label"] = target.null_count
     table = table.filter(pc.is_valid(target))
@@ -111,7 +110,6 @@ def scored_rows(model: Model, catalogue: Catalogue, key: str | None, store: Stor
     Raises: as :func:`example_rows`.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     assert model.examples is not None
     dataset, windows = _dataset(model, catalogue), model_windows(model, catalogue)
@@ -126,10 +124,7 @@ def scored_rows(model: Model, catalogue: Catalogue, key: str | None, store: Stor
     times = [dataset.event_time] if dataset.event_time else []
     keep = list(dict.fromkeys([*_entity(model, dataset), *features, model.examples.target]))
     table = pa.concat_tables([store.read(m, list(dict.fromkeys([*keep, *times]))) for m in filled]).combine_chunks()
-    table = _with_times(table, dataset, model.examples.label_delay)
-    if dataset.event_time:
-        table = table.filter(pc.is_valid(table.column(AS_OF)))
-        table = table.take(pc.sort_indices(table, [(AS_OF, "ascending")])) if table.num_rows else table
+    table = _in_order_of_time(_with_times(table, dataset, model.examples.label_delay), dataset)
     rows = table.select([*dict.fromkeys([*_entity(model, dataset), *features]), AS_OF, LABEL_END])
     return rows.append_column(TARGET, table.column(model.examples.target)), {m.reference: m.digest for m in found.values()}
 
@@ -212,6 +207,16 @@ def _with_times(table: pa.Table, dataset: Dataset, delay: Duration | None) -> pa
     return table.append_column(AS_OF, times.column(0).cast(moment)).append_column(LABEL_END, times.column(1).cast(moment))
 
 
+def _in_order_of_time(table: pa.Table, dataset: Dataset) -> pa.Table:
+    """The rows that have a time, oldest first; all of them, as they are, where the data set has none."""
+    import pyarrow.compute as pc
+
+    if not dataset.event_time:
+        return table
+    table = table.filter(pc.is_valid(table.column(AS_OF)))
+    return table.take(pc.sort_indices(table, [(AS_OF, "ascending")])) if table.num_rows else table
+
+
 def _split(
     model: Model, dataset: Dataset, windows: Windows, key: str | None, table: pa.Table, names: Sequence[str]
 ) -> tuple[np.ndarray, int, dict[str, Sequence[str]]]:
@@ -272,5 +277,4 @@ def _utc(moment: object) -> np.datetime64:
 def _length(duration: Duration) -> np.timedelta64:
     import numpy as np
 
-    seconds = duration.count * 2_629_746 if duration.unit == "month" else duration.seconds
-    return np.timedelta64(seconds, "s")
+    return np.timedelta64(seconds_of(duration), "s")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, get_args
 
+from mlops_assets.data.schema.arrow_types import arrow_type
 from mlops_assets.errors import MlopsError, nearest
-from mlops_assets.spec.columns import Column
+from mlops_assets.spec.columns import Column, ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FeatureType = Literal["int64", "float64", "string", "category", "bool", "datetime", "date"]
-FEATURE_TYPES: tuple[FeatureType, ...] = ("int64", "float64", "string", "category", "bool", "datetime", "date")
+FeatureType = ColumnType
+FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 RESERVED = "__"
 
 
@@ -86,7 +87,7 @@ def declared_types(table: pa.Table, columns: Mapping[str, Column], *, where: str
             guess = nearest(name, table.column_names)
             do = f"Did you mean {guess!r}?" if guess else "Return it, or remove its declaration."
             raise FeatureError(f"the declared column {name!r} is not in the result.", where=where, do=do)
-        table = cast_column(table, name, storage_type(column.type), where=where, reason="it is declared so")
+        table = cast_column(table, name, str(arrow_type(column.type)), where=where, reason="it is declared so")
         if not column.nullable and (missing := table.column(name).null_count):
             raise FeatureError(
                 f"{name} is missing in {missing} of {table.num_rows} rows.", where=where, do=f"Declare {name} nullable, or fill it."
@@ -102,7 +103,7 @@ def cast_column(table: pa.Table, name: str, target: str, *, where: str, reason: 
     """
     import pyarrow as pa
 
-    arrow = _arrow_type(target)
+    arrow = {str(stored): stored for stored in map(arrow_type, FEATURE_TYPES)}[target]
     column = table.column(name)
     if column.type == arrow:
         return table
@@ -115,11 +116,6 @@ def cast_column(table: pa.Table, name: str, target: str, *, where: str, reason: 
         except pa.ArrowInvalid:
             pass
     raise FeatureError(f"{name} is {column.type}, but must be {target}, since {reason}.", where=where, do=f"Cast it to {target}.")
-
-
-def storage_type(kind: str) -> str:
-    """Arrow type, as text, in which a declared type is stored."""
-    return {"float64": "double", "category": "string", "datetime": "timestamp[us, tz=UTC]", "date": "date32[day]"}.get(kind, kind)
 
 
 def feature_type(arrow: pa.DataType, *, category: bool = False) -> FeatureType:
@@ -165,7 +161,7 @@ def _stored(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
     try:
         if pa.types.is_null(kind):
             return column
-        target = _arrow_type(storage_type(feature_type(kind)))
+        target = arrow_type(feature_type(kind))
         if pa.types.is_timestamp(kind) and kind.tz is None:
             column = pc.assume_timezone(column, "UTC")
         elif pa.types.is_timestamp(kind) and kind.unit == "ns":
@@ -211,17 +207,3 @@ def _one_row_each(table: pa.Table, entity: Sequence[str], where: str, private: b
             where=where,
             do=f"Return one row for each {', '.join(entity)}, for example with GROUP BY.",
         )
-
-
-def _arrow_type(text: str) -> pa.DataType:
-    import pyarrow as pa
-
-    known: dict[str, pa.DataType] = {
-        "int64": pa.int64(),
-        "double": pa.float64(),
-        "string": pa.string(),
-        "bool": pa.bool_(),
-        "timestamp[us, tz=UTC]": pa.timestamp("us", "UTC"),
-        "date32[day]": pa.date32(),
-    }
-    return known[text]

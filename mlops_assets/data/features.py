@@ -7,15 +7,15 @@ whole. A row that becomes known late is therefore invisible to every earlier as-
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.feature_table import FeatureError, cast_column, conform, declared_types, feature_type
-from mlops_assets.data.sandbox import Query, Sandbox, check_query
-from mlops_assets.data.store.manifest import canonical
+from mlops_assets.data.query_rules import Query, check_query
+from mlops_assets.data.sandbox import Sandbox
+from mlops_assets.data.store.documents import canonical, sha256
 from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
 from mlops_assets.functions import failed_at, resolve, source_digest
 from mlops_assets.spec.catalogue import Catalogue
@@ -100,7 +100,7 @@ def definition_digest(view: FeatureView, catalogue: Catalogue) -> str:
         "source": source_digest(view.python, catalogue.folder(view.name)) if view.python else None,
         "columns": {name: column.type for name, column in view.columns.items()},
     }
-    return hashlib.sha256(canonical(body)).hexdigest()
+    return sha256(canonical(body))
 
 
 def inputs_of(store: Store, manifest: Manifest) -> Mapping[str, str]:
@@ -293,7 +293,7 @@ def _rows_digest(rows: pa.Table) -> str:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_table(rows.combine_chunks())
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    return sha256(sink.getvalue())
 
 
 def _confirmation(asset: str, key: str | None) -> str:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_assets.data.feature_table import FeatureError, conform
-from mlops_assets.data.sandbox import Sandbox, check_query
+from mlops_assets.data.query_rules import check_query
+from mlops_assets.data.sandbox import Sandbox
 from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
 from mlops_assets.errors import MlopsError
 from mlops_assets.spec.catalogue import Catalogue
@@ -134,6 +135,24 @@ class LabelReader:
         null = rows.column(targets[0]).null_count
         inputs = {reference: digest for table in self._tables for reference, digest in table.inputs(moment).items()}
         return Labels(rows, targets[0], inputs, null)
+
+
+def default_target(model: Model, kind: pa.DataType) -> pa.Scalar:
+    """The declared target of entities that the label query does not return, in the type of the others."""
+    import pyarrow as pa
+
+    assert model.label is not None
+    default = model.label.default
+    try:
+        if isinstance(default, bool) != pa.types.is_boolean(kind):
+            raise pa.ArrowInvalid("")
+        return pa.scalar(default, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        raise LabelError(
+            f"default is {default!r}, but the query's target is {kind}.",
+            where=f"{model.name}.label.default",
+            do="Give a default of the same type, or cast the target.",
+        ) from None
 
 
 def _private_entity(model: Model, datasets: Sequence[Dataset]) -> bool:

@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_assets.data.feature_table import Feature
-from mlops_assets.data.features import definition_digest
-from mlops_assets.data.labels import LabelError, LabelReader, Labels, Population
+from mlops_assets.data.labels import LabelReader, Labels, Population, default_target
+from mlops_assets.data.model_views import ModelView, model_views, take_columns
 from mlops_assets.data.sandbox import Sandbox, quote
 from mlops_assets.data.split import HOLDOUT, TRAIN, keep_sample, row_keys
-from mlops_assets.data.training_rows import (
-    AS_OF,
-    LABEL_END,
-    TARGET,
-    TrainingRows,
-    TrainingSetError,
-    carried_names,
-    require_history,
-    unknown_column,
-)
-from mlops_assets.data.visible import MissingPartitionsError
+from mlops_assets.data.training_rows import AS_OF, LABEL_END, TARGET, TrainingRows, TrainingSetError, require_history
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.windows import Windows, model_windows, newest_ended, view_names, view_window
+from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.store import Manifest, Store
-
-
-@dataclass(frozen=True)
-class _View:
-    """A feature view as a model uses it: stored partitions by as-of key, and the columns to take."""
-
-    name: str
-    manifests: Mapping[str, Manifest | None]
-    columns: tuple[str, ...]
-    types: Mapping[str, Feature]
+    from mlops_assets.data.store import Store
 
 
 def point_in_time_rows(
@@ -68,8 +47,8 @@ def point_in_time_rows(
     require_history(model, windows, key)
     train, holdout, embargo = windows.train_keys(key), windows.holdout_keys(key), windows.embargo_keys(key)
     used = [*train, *holdout]
-    views = _views(model, catalogue, windows, windows.feature_keys(key), store)
-    features, carried = _select(model, views)
+    views = model_views(model, catalogue, windows, windows.feature_keys(key), store)
+    features, carried = take_columns(model, views)
     intervals = {k: windows.interval(k) for k in windows.feature_keys(key)}
     dropped: Counter[str] = Counter()
     inputs: dict[str, str] = {}
@@ -124,105 +103,31 @@ def point_in_time_rows(
     )
 
 
-def _views(model: Model, catalogue: Catalogue, windows: Windows, keys: Sequence[str], store: Store) -> list[_View]:
-    views = []
-    assert windows.calendar is not None
-    for name in view_names(model):
-        if name not in catalogue.views:
-            raise TrainingSetError(f"there is no feature view {name!r}.", where=f"{model.name}.features", valid=sorted(catalogue.views))
-        view = catalogue.views[name]
-        if set(view.entity) != set(model.entity):
-            raise TrainingSetError(
-                f"{name} is about {', '.join(view.entity)}, but the model about {', '.join(model.entity)}.", where=f"{model.name}.features"
-            )
-        calendar = view_window(view, catalogue).calendar
-        as_ofs = {k: windows.calendar.end_of(k) for k in keys}
-        wanted = {k: None if calendar is None else newest_ended(calendar, as_of) for k, as_of in as_ofs.items()}
-        there = {k: v for k, v in wanted.items() if calendar is None or v is not None}
-        found = store.window(name, sorted(set(there.values()), key=lambda v: v or ""))
-        if missing := sorted({v for v in there.values() if v not in found}, key=lambda v: v or ""):
-            raise MissingPartitionsError(name, missing, needed=len(set(there.values())), where=model.name)
-        _same_definition(model, name, definition_digest(view, catalogue), found)
-        types = _types(model, name, list(found.values()))
-        columns = _chosen(model, name, types)
-        manifests = {k: found[wanted[k]] if k in there else None for k in keys}
-        views.append(_View(name, manifests, columns, types))
-    return views
+def population_rows(
+    model: Model, catalogue: Catalogue, key: str, store: Store, *, memory_limit: str | None = None, folder: str | None = None
+) -> tuple[pa.Table, dict[str, str]]:
+    """Who is scored as of ``key`` in the full form: entity, features and ``__as_of``, in order of entity; and the versions that were read.
 
+    Joined as for training, so that the same entity and as-of time have the same features in both.
 
-def _same_definition(model: Model, name: str, definition: str, found: Mapping[str | None, Manifest]) -> None:
-    older = [key for key, manifest in found.items() if manifest.facts.get("definition") != definition]
-    if older:
-        span = "" if older == [None] else f" ({older[0]} to {older[-1]})"
-        raise TrainingSetError(
-            f"{len(older)} of {len(found)} partitions of {name} were computed by another definition than today's{span}.",
-            where=model.name,
-            do=f"Materialize {name}{f' for {older[0]} to {older[-1]}' if span else ''} again.",
-        )
-
-
-def _types(model: Model, name: str, manifests: Sequence[Manifest]) -> dict[str, Feature]:
-    filled = [manifest for manifest in manifests if manifest.rows] or list(manifests)
-    first = filled[-1].facts["features"] if filled else []
-    for manifest in filled:
-        if manifest.facts["features"] != first:
-            raise TrainingSetError(
-                f"{name} has other columns or types in partition {manifest.partition} than in {filled[-1].partition}.",
-                where=model.name,
-                do=f"Materialize {name} again over the whole window.",
-            )
-    return {feature["name"]: Feature(feature["name"], feature["type"]) for feature in first}
-
-
-def _chosen(model: Model, view: str, types: Mapping[str, Feature]) -> tuple[str, ...]:
-    chosen: dict[str, None] = {}
-    for feature in model.features:
-        name, _, column = feature.partition(".")
-        if name != view:
-            continue
-        if column in ("*", ""):
-            chosen.update(dict.fromkeys(types))
-        elif column in types:
-            chosen[column] = None
-        else:
-            raise unknown_column(model, column, list(types), what=f"features: {feature}")
-    return tuple(chosen)
-
-
-def _select(model: Model, views: list[_View]) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
-    """Features in order, and carried columns, which are added to the view that has them."""
-    owner: dict[str, str] = {}
-    features = []
-    for view in views:
-        for column in view.columns:
-            if column in owner:
-                raise TrainingSetError(
-                    f"{owner[column]} and {view.name} both have a feature {column!r}.",
-                    where=f"{model.name}.features",
-                    do="Rename one of them, or name the columns that you want in place of *.",
-                )
-            owner[column] = view.name
-            features.append(view.types[column])
-    carried = []
-    for position, name in enumerate(carried_names(model)):
-        column = name.rpartition(".")[2]
-        if column in owner or column in model.entity:
-            continue
-        for index, view in enumerate(views):
-            if column in view.types and name in (column, f"{view.name}.{column}"):
-                views[index] = _View(view.name, view.manifests, (*view.columns, column), view.types)
-                owner[column] = view.name
-                carried.append(column)
-                break
-        else:
-            what = "group_by" if position < len(model.training.group_by) else "a gate or weights"
-            raise unknown_column(model, name, [c for view in views for c in view.types], what=what)
-    return tuple(features), tuple(carried)
+    Raises: as :func:`point_in_time_rows`.
+    """
+    windows = model_windows(model, catalogue)
+    if windows.calendar is None or not windows.calendar.contains(key):
+        raise TrainingSetError(f"{key!r} is no partition of its calendar.", where=model.name)
+    as_of, inputs = windows.calendar.end_of(key), dict[str, str]()
+    views = model_views(model, catalogue, windows, [key], store)
+    features, _ = take_columns(model, views)
+    with Sandbox(memory_limit=memory_limit, folder=folder) as box:
+        population = Population(model, catalogue, [as_of], store, box) if model.population else None
+        entities = _entities(model, views, population, key, as_of, store, inputs)
+        rows = _join(model, views, entities, None, key, store, inputs, box)
+    return _dated(rows.select([*model.entity, *(feature.name for feature in features)]), as_of, AS_OF), inputs
 
 
 def _entities(
     model: Model,
-    views: Sequence[_View],
+    views: Sequence[ModelView],
     population: Population | None,
     key: str,
     as_of: datetime,
@@ -247,31 +152,9 @@ def _entities(
     return joined.group_by(list(model.entity)).aggregate([]).sort_by([(name, "ascending") for name in model.entity])
 
 
-def population_rows(
-    model: Model, catalogue: Catalogue, key: str, store: Store, *, memory_limit: str | None = None, folder: str | None = None
-) -> tuple[pa.Table, dict[str, str]]:
-    """Who is scored as of ``key`` in the full form: entity, features and ``__as_of``, in order of entity; and the versions that were read.
-
-    Joined as for training, so that the same entity and as-of time have the same features in both.
-
-    Raises: as :func:`point_in_time_rows`.
-    """
-    windows = model_windows(model, catalogue)
-    if windows.calendar is None or not windows.calendar.contains(key):
-        raise TrainingSetError(f"{key!r} is no partition of its calendar.", where=model.name)
-    as_of, inputs = windows.calendar.end_of(key), dict[str, str]()
-    views = _views(model, catalogue, windows, [key], store)
-    features, _ = _select(model, views)
-    with Sandbox(memory_limit=memory_limit, folder=folder) as box:
-        population = Population(model, catalogue, [as_of], store, box) if model.population else None
-        entities = _entities(model, views, population, key, as_of, store, inputs)
-        rows = _join(model, views, entities, None, key, store, inputs, box)
-    return _dated(rows.select([*model.entity, *(feature.name for feature in features)]), as_of, AS_OF), inputs
-
-
 def _join(
     model: Model,
-    views: Sequence[_View],
+    views: Sequence[ModelView],
     entities: pa.Table,
     labels: Labels | None,
     key: str,
@@ -329,24 +212,6 @@ def _dated(rows: pa.Table, moment: datetime, name: str) -> pa.Table:
     import pyarrow as pa
 
     return rows.append_column(name, pa.array([moment] * rows.num_rows, pa.timestamp("us", "UTC")))
-
-
-def default_target(model: Model, kind: pa.DataType) -> pa.Scalar:
-    """The declared target of entities that the label query does not return, in the type of the others."""
-    import pyarrow as pa
-
-    assert model.label is not None
-    default = model.label.default
-    try:
-        if isinstance(default, bool) != pa.types.is_boolean(kind):
-            raise pa.ArrowInvalid("")
-        return pa.scalar(default, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        raise LabelError(
-            f"default is {default!r}, but the query's target is {kind}.",
-            where=f"{model.name}.label.default",
-            do="Give a default of the same type, or cast the target.",
-        ) from None
 
 
 def _one_target(model: Model, before: str | None, target: str, taken: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.data.feature_table import Feature
 from mlops_assets.data.split import HOLDOUT, TRAIN, row_keys
 from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.training import HalfLife
 from mlops_assets.spec.windows import Windows
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 AS_OF, SPLIT, TARGET, WEIGHT, LABEL_END = "__as_of", "__split", "__target", "__weight", "__label_end"
+
+MONTH_SECONDS = 2_629_746
+"""Mean Gregorian month (365.2425 / 12 days), where months are lengths and no places in a calendar."""
 
 
 class TrainingSetError(MlopsError):
@@ -56,6 +60,11 @@ class TrainingRows:
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     final_by: datetime | None = None
+
+
+def seconds_of(duration: Duration) -> int:
+    """Length in seconds; of months the mean one."""
+    return duration.count * MONTH_SECONDS if duration.unit == "month" else duration.seconds
 
 
 def carried_names(model: Model) -> tuple[str, ...]:

@@ -24,10 +24,10 @@ from mlops_assets.data.training_rows import (
     TrainingSetError,
     immature_rows,
     overlapping_rows,
+    seconds_of,
     weights_column,
 )
 from mlops_assets.spec.catalogue import Catalogue
-from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.training import HalfLife
 
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlops_assets.data.store import Manifest, Store
-
-MONTH_SECONDS = 2_629_746
-"""Mean Gregorian month (365.2425 / 12 days), for half-lives in months."""
 
 __all__ = ["TrainingSet", "TrainingSetError", "build_training_set", "load_training_set", "training_set_asset"]
 
@@ -205,11 +202,7 @@ def _weights(model: Model, table: pa.Table) -> pa.Array | None:
     moments: np.ndarray = times.to_numpy()
     train = np.asarray(table.column(SPLIT).to_pylist()) == TRAIN
     age = (moments[train].max() - moments) / np.timedelta64(1, "s")
-    return pa.array(np.where(train, 0.5 ** (age / _seconds(model.training.weights.half_life)), 1.0), pa.float64())
-
-
-def _seconds(duration: Duration) -> int:
-    return duration.count * MONTH_SECONDS if duration.unit == "month" else duration.seconds
+    return pa.array(np.where(train, 0.5 ** (age / seconds_of(model.training.weights.half_life)), 1.0), pa.float64())
 
 
 def _edge(table: pa.Table, row: int) -> str | None:

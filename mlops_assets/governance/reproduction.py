@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.data.store import Store
 from mlops_assets.errors import MlopsError
+from mlops_assets.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +79,6 @@ def reproduce(
         changed: what of the definition could not be brought back, such as the source of a function.
         memory_limit: DuckDB's memory.
     """
-    import mlops_assets
     from mlops_assets.data.erasure import erased
     from mlops_assets.data.store import open_store
     from mlops_assets.data.training_set import build_training_set
@@ -101,7 +101,7 @@ def reproduce(
         built = build_training_set(
             catalogue.models[name], catalogue, key, pinned, sample=came_from.sample, memory_limit=memory_limit, folder=str(folder)
         )
-        provenance = replace(came_from, code_version=mlops_assets.__version__, libraries={})
+        provenance = replace(came_from, code_version=__version__, libraries={})
         trained = train(catalogue.models[name], built, folder / "bundle", provenance, definitions=catalogue.folder(name))
     except MlopsError as error:
         status: Status = "inconclusive" if changed else "fail"

@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mlops_assets
 from mlops_assets.errors import MlopsError
 from mlops_assets.spec.digest import definition, spec_digest
+from mlops_assets.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ def provenance_of(workspace: Workspace, name: str, key: str | None, training_set
         spec_digest=workspace.store.put_record(DEFINITIONS, definition(name, workspace.catalogue)),
         data=dict(training_set.manifest.inputs),
         training_set=training_set.manifest.digest,
-        code_version=mlops_assets.__version__,
+        code_version=__version__,
         environment=workspace.settings.environment,
         sample=workspace.settings.sample,
         seed=workspace.catalogue.models[name].training.seed,
@@ -53,7 +53,7 @@ def bundle_of(workspace: Workspace, trained: Mapping[str, Any]) -> Bundle:
 
 def bundle_by_digest(workspace: Workspace, digest: str) -> Bundle:
     """A stored bundle by its own digest, every byte checked."""
-    found = workspace.store.get_pointer(f"bundles/{digest}")
+    found = workspace.store.get_pointer(f"{BUNDLES}/{digest}")
     if found is None:
         raise MlopsError(f"the store holds no bundle {digest[:12]}.", where=workspace.settings.store_url)
     if at := found.get("pruned"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.errors import Refused
     from mlops_assets.ledger.events import Event
     from mlops_assets.lifecycle.workspace import Workspace
 
@@ -66,3 +67,26 @@ def roll_back(workspace: Workspace, name: str, actor: Actor, *, reason: str) -> 
     from mlops_assets.ledger import actions
 
     return actions.rollback(workspace.ledger, name, actor, reason=reason, needed=approvals_needed(workspace, name))
+
+
+def ask_for_approvals(workspace: Workspace, name: str, version: int | None, who: Actor, refusal: Refused) -> Refused:
+    """Ask for approvals where these are what a promotion is refused for; returns the refusal with what happens next."""
+    from mlops_assets.ledger import Refused, actions
+    from mlops_assets.ledger.events import minute
+    from mlops_assets.spec.durations import Duration
+
+    needed = approvals_needed(workspace, name)
+    target, stand, _ = actions.may_promote(workspace.ledger, name, version, needed=needed)
+    if needed == 0 or stand.enough or stand.request is not None or "approvals for" not in refusal.found:
+        return refusal
+    valid_for = Duration.parse(workspace.settings.approval_expires).timedelta
+    try:
+        event = actions.request_approval(workspace.ledger, name, target.number, who, needed=needed, valid_for=valid_for)
+    except Refused as not_asked:
+        return Refused(refusal.found, do=f"They were not asked for: {not_asked}")
+    until = minute(event.body["expires"])
+    others = "one approver" if needed == 1 else f"{needed} distinct approvers"
+    return Refused(
+        refusal.found,
+        do=f"Asked for them now, until {until}: {others} other than {who.name} run `mlops approve {name} {target.number}`.",
+    )

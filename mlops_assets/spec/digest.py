@@ -99,8 +99,8 @@ def functions(declaration: Declaration) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(declaration, Dataset):
         if declaration.prepare:
             yield ("prepare",), declaration.prepare
-        if declaration.source.python:
-            yield ("source", "python", "function"), declaration.source.python.function
+        for field, function in declaration.source.detail.functions.items():
+            yield ("source", declaration.source.kind, field), function
     elif isinstance(declaration, FeatureView):
         if declaration.python:
             yield ("python",), declaration.python

@@ -20,12 +20,8 @@ UNKNOWN = KnownColumns((), False)
 def dataset_columns(dataset: Dataset, project: Path) -> KnownColumns:
     """Declared columns, and those that the source names; all of them only if nothing else can add one."""
     declared = tuple(dataset.columns)
-    source = dataset.source.detail
-    names: tuple[str, ...] | None = None
-    if isinstance(source, CsvFormat):
-        names = source.names or (_header(source, project) if source.header else None)
-    elif dataset.source.url is not None:
-        names = dataset.source.url.csv.names
+    form = dataset.source.detail.delimited
+    names = None if form is None else form.names or (_header(form, project) if form.header else None)
     if names is None:
         return KnownColumns(declared, False)
     return KnownColumns(tuple(dict.fromkeys((*names, *declared))), dataset.prepare is None)

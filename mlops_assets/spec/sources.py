@@ -1,8 +1,11 @@
-"""Where rows come from. Exactly one kind a source; a plain string is short for its main field."""
+"""Where rows come from. Exactly one kind a source; a plain string is short for its main field.
+
+A new kind is a format class here with its line in :class:`Source`, and a file of its name in ``data/sources`` that reads it.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -10,16 +13,22 @@ from pydantic_core import CoreSchema
 
 from mlops_assets.spec.base import FunctionRef, Spec
 
-SOURCE_KINDS = ("csv", "parquet", "json", "sql", "url", "python", "sklearn", "simulator")
-_MAIN_FIELD = {
-    "csv": "path",
-    "parquet": "path",
-    "json": "path",
-    "url": "url",
-    "python": "function",
-    "sklearn": "dataset",
-    "simulator": "table",
-}
+
+class SourceFormat(Spec):
+    """How a source of one kind is declared, and what the language must know of that kind."""
+
+    main_field: ClassVar[str | None] = None
+    """The field that a plain string is short for; None: there is no short form."""
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """The Python functions that it names, by field."""
+        return {}
+
+    @property
+    def delimited(self) -> CsvFormat | None:
+        """How its text is to be read; None where it is no delimited text."""
+        return None
 
 
 class CsvFormat(Spec):
@@ -34,33 +43,45 @@ class CsvFormat(Spec):
     strip: bool = Field(True, description="Remove white space around text values.")
 
 
-class CsvSource(CsvFormat):
+class CsvSource(SourceFormat, CsvFormat):
     """Delimited text files."""
+
+    main_field = "path"
 
     path: str = Field(description="File, or glob, relative to the project; `{partition}` in it reads that partition's file.")
 
+    @property
+    def delimited(self) -> CsvFormat:
+        return self
 
-class ParquetSource(Spec):
+
+class ParquetSource(SourceFormat):
     """Parquet files; the event time is filtered while reading."""
 
+    main_field = "path"
+
     path: str = Field(description="File, glob or fsspec URL; `{partition}` in it reads that partition's file.")
 
 
-class JsonSource(Spec):
+class JsonSource(SourceFormat):
     """Newline-delimited JSON, or one JSON array of objects."""
 
+    main_field = "path"
+
     path: str = Field(description="File, glob or fsspec URL; `{partition}` in it reads that partition's file.")
 
 
-class SqlSource(Spec):
+class SqlSource(SourceFormat):
     """A query on any SQLAlchemy database. `:start` and `:end` are bound to the window."""
 
     url: str = Field(description="SQLAlchemy URL, for example {{ env.WAREHOUSE }}.")
     query: str = Field(description="SELECT statement; use :start and :end to read only the window.")
 
 
-class UrlSource(Spec):
+class UrlSource(SourceFormat):
     """One file from the network, pinned by its sha256, cached; the mirror folder is asked first."""
+
+    main_field = "url"
 
     url: str = Field(description="Address of the original publisher.")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the data file (of the member, if one is named).")
@@ -69,22 +90,36 @@ class UrlSource(Spec):
     format: Literal["csv", "parquet", "json"] = Field("csv", description="Format of the file.")
     csv: CsvFormat = Field(CsvFormat(), description="How to read it if it is CSV.")
 
+    @property
+    def delimited(self) -> CsvFormat:
+        return self.csv
 
-class PythonSource(Spec):
+
+class PythonSource(SourceFormat):
     """A function ``(start, end) -> DataFrame or Arrow table``; without parameters it returns everything."""
+
+    main_field = "function"
 
     function: FunctionRef = Field(description="`.module:function`, relative to the defs.yaml.")
     arguments: dict[str, Any] = Field(default_factory=dict, description="Further keyword arguments.")
 
+    @property
+    def functions(self) -> dict[str, str]:
+        return {"function": self.function}
 
-class SklearnSource(Spec):
+
+class SklearnSource(SourceFormat):
     """A data set that is bundled with scikit-learn; the label column is `target`."""
+
+    main_field = "dataset"
 
     dataset: Literal["iris", "wine", "breast_cancer", "digits", "diabetes"] = Field(description="Which bundled set.")
 
 
-class SimulatorSource(Spec):
+class SimulatorSource(SourceFormat):
     """A table of the embedded simulated shop. Any day can be computed on its own."""
+
+    main_field = "table"
 
     table: Literal["orders", "customers"] = Field(description="Which table of the shop.")
     customers: int = Field(2000, ge=10, description="How many customers have signed up by the end of the first year.")
@@ -93,7 +128,7 @@ class SimulatorSource(Spec):
 
 
 class Source(Spec):
-    """Exactly one of csv, parquet, json, sql, url, python, sklearn, simulator."""
+    """Exactly one kind of source."""
 
     csv: CsvSource | None = Field(None, description="Delimited text.")
     parquet: ParquetSource | None = Field(None, description="Parquet files.")
@@ -104,37 +139,50 @@ class Source(Spec):
     sklearn: SklearnSource | None = Field(None, description="A bundled data set.")
     simulator: SimulatorSource | None = Field(None, description="The simulated shop.")
 
+    @classmethod
+    def formats(cls) -> dict[str, type[SourceFormat]]:
+        """Every kind there is, as it is written, with the class that declares it."""
+        return {field.alias or name: get_args(field.annotation)[0] for name, field in cls.model_fields.items()}
+
     @model_validator(mode="before")
     @classmethod
     def _expand_short_form(cls, value: Any) -> Any:
         if not isinstance(value, dict):
-            raise ValueError(f"a source is one of {', '.join(SOURCE_KINDS)}, for example {{csv: data/orders.csv}}")
-        return {
-            kind: {_MAIN_FIELD[kind]: inner} if isinstance(inner, str) and kind in _MAIN_FIELD else inner for kind, inner in value.items()
-        }
+            raise ValueError(f"a source is one of {_listed(cls)}, for example {{csv: data/orders.csv}}")
+        main = {kind: form.main_field for kind, form in cls.formats().items() if form.main_field}
+        return {kind: {main[kind]: inner} if isinstance(inner, str) and kind in main else inner for kind, inner in value.items()}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         described = handler(schema)
-        for kind in _MAIN_FIELD:
-            handler.resolve_ref_schema(described)["properties"][kind]["anyOf"].append({"type": "string"})
+        body = handler.resolve_ref_schema(described)
+        body["description"] = f"Exactly one of {_listed(cls)}."
+        for kind, form in cls.formats().items():
+            if form.main_field:
+                body["properties"][kind]["anyOf"].append({"type": "string"})
         return described
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Source:
-        given = [kind for kind in SOURCE_KINDS if getattr(self, "json_" if kind == "json" else kind) is not None]
+        given = self._given()
         if len(given) != 1:
-            found = " and ".join(given) or "none"
-            raise ValueError(f"give exactly one of {', '.join(SOURCE_KINDS)}; found {found}")
+            raise ValueError(f"give exactly one of {_listed(type(self))}; found {' and '.join(given) or 'none'}")
         return self
+
+    def _given(self) -> dict[str, SourceFormat]:
+        fields = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
+        return {kind: detail for kind, detail in fields.items() if detail is not None}
 
     @property
     def kind(self) -> str:
-        """Which of :data:`SOURCE_KINDS` it is."""
-        return next(k for k in SOURCE_KINDS if getattr(self, "json_" if k == "json" else k) is not None)
+        """Which kind it is, as it is written."""
+        return next(iter(self._given()))
 
     @property
-    def detail(self) -> Spec:
+    def detail(self) -> SourceFormat:
         """The settings of that kind."""
-        detail: Spec = getattr(self, "json_" if self.kind == "json" else self.kind)
-        return detail
+        return next(iter(self._given().values()))
+
+
+def _listed(source: type[Source]) -> str:
+    return ", ".join(source.formats())

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mlops_assets.data.store import verify
+
 from .conftest import Project
 from .tables import EXAMPLES, FULL, orders, rows
 
@@ -108,7 +110,7 @@ def test_a_bad_delivery_leaves_the_good_version_current_and_claims_nothing_of_th
     assert before is not None
     assert after == before
     assert project.store.read(after).num_rows == 600
-    assert project.store.verify() == []
+    assert verify(project.store) == []
 
 
 @pytest.mark.parametrize(
@@ -233,7 +235,7 @@ def test_a_write_that_no_space_is_left_for_leaves_the_version_before(tmp_path: P
         assert "StoreError" in said["error"]
     assert store.current("rows", None) == before
     assert store.read(before).num_rows == 2
-    assert store.verify() == []
+    assert verify(store) == []
 
 
 def test_an_empty_partition_blocks_every_time_until_the_definition_allows_it(project: Project) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from mlops_assets.data.store import verify
 from tests.components.project import KEY, LATER, Shop
 
 KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
@@ -53,7 +54,7 @@ def test_a_run_that_is_killed_is_made_good_by_the_next_one(trained: Shop) -> Non
         time.sleep(chance.uniform(0.2, 4.0))
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
-        assert store.verify() == []
+        assert verify(store) == []
         for key in store.partitions("orders"):
             store.read(store.current("orders", key))
     assert killed
@@ -64,7 +65,7 @@ def test_a_run_that_is_killed_is_made_good_by_the_next_one(trained: Shop) -> Non
     trained.runner.prepare("churn", LATER)
     stages = ("training_set", "model", "evaluation", "candidate")
     assert trained.runner.materialize([f"churn/{stage}" for stage in stages], LATER).success
-    assert trained.workspace.store.verify() == []
+    assert verify(trained.workspace.store) == []
     assert trained.workspace.registry.open_dagster_runs() == []
     same = {key: digest for key, digest in before.items() if key < "2026-02-05"}
     assert {key: store.current("orders", key).digest for key in same} == same
@@ -83,6 +84,6 @@ def test_two_processes_on_one_partition_leave_one_whole_version(data: Shop, key:
     root = Path(__file__).resolve().parents[2]
     processes = [subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
-    assert data.workspace.store.verify() == []
+    assert verify(data.workspace.store) == []
     assert set(data.workspace.store.read(data.workspace.store.current("orders", key)).column("amount").to_pylist()) == {12.5}
     assert data.version("orders", key) == data.workspace.store.current("orders", key).digest

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from mlops_assets.data.store import verify
 from tests.components.project import KEY, Shop, make_project
 
 TABLE = """
@@ -100,7 +101,7 @@ def test_two_runs_of_one_partition_at_once_both_end_well(data: Shop) -> None:
     environment = {**os.environ, "DAGSTER_HOME": str(data.folder / "dagster_home")}
     runs = [subprocess.Popen([sys.executable, *words], cwd=data.folder, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
     assert [run.wait(120) for run in runs] == [0, 0]
-    assert data.workspace.store.verify() == []
+    assert verify(data.workspace.store) == []
     assert data.version("spend", "2026-01-10") == data.workspace.store.current("spend", "2026-01-10").digest
 
 

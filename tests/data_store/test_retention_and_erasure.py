@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.data.erasure import erase, erased
-from mlops_assets.data.store import ErasedError, Store, StoreError
+from mlops_assets.data.store import ErasedError, Store, StoreError, collect, verify
 
 NOW = timedelta(seconds=-1)
 WHEN = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -25,29 +25,29 @@ def test_only_versions_that_nothing_names_go(store: Store, orders: pa.Table, tmp
     waived = store.write("orders", "2026-01-01", orders.slice(2))
     newest = store.write("orders", "2026-01-01", orders.slice(0, 1))
     store.write("churn/training_set", "2026-01-01", orders.slice(1), inputs={newest.reference: newest.digest})
-    planned = store.gc({waived.digest}, older_than=NOW, dry_run=True)
+    planned = collect(store, {waived.digest}, older_than=NOW, dry_run=True)
     assert planned.versions == (f"orders@2026-01-01 {forgotten.digest[:12]}",)
     assert store.read(forgotten).num_rows == 2
-    assert store.gc({waived.digest}, older_than=NOW) == planned
+    assert collect(store, {waived.digest}, older_than=NOW) == planned
     with pytest.raises(StoreError):
         store.read(forgotten)
     assert [store.read(manifest).num_rows for manifest in (old, learned, waived, newest)] == [3, 3, 1, 1]
-    assert store.verify() == []
+    assert verify(store) == []
 
 
 def test_what_is_young_and_what_a_function_keeps_stays(store: Store, orders: pa.Table) -> None:
     first = store.write("orders", None, orders)
     store.write("orders", None, orders.slice(1))
-    assert store.gc(older_than=timedelta(hours=1)).versions == ()
-    assert store.gc(lambda manifest: manifest.rows == 3, older_than=NOW).versions == ()
-    assert store.gc(older_than=NOW).versions == (f"orders {first.digest[:12]}",)
+    assert collect(store, older_than=timedelta(hours=1)).versions == ()
+    assert collect(store, lambda manifest: manifest.rows == 3, older_than=NOW).versions == ()
+    assert collect(store, older_than=NOW).versions == (f"orders {first.digest[:12]}",)
 
 
 def test_what_killed_writes_left_is_collected(local_store: Store, orders: pa.Table) -> None:
     local_store.write("orders", None, orders)
     local_store.files.write("data/orders/unpartitioned/" + "a" * 64 + ".parquet", b"half")
-    assert local_store.verify() == []
-    assert local_store.gc(older_than=NOW).files == ("data/orders/unpartitioned/" + "a" * 64 + ".parquet",)
+    assert verify(local_store) == []
+    assert collect(local_store, older_than=NOW).files == ("data/orders/unpartitioned/" + "a" * 64 + ".parquet",)
 
 
 def test_an_erasure_rewrites_removes_and_leaves_a_tombstone_without_a_name(store: Store, orders: pa.Table) -> None:
@@ -72,7 +72,7 @@ def test_an_erasure_rewrites_removes_and_leaves_a_tombstone_without_a_name(store
     (tombstone,) = erased(store, learned)
     assert (tombstone.reference, tombstone.replaced_by) == ("orders@2026-01-01", current.digest)
     assert erased(store, untouched) == []
-    assert store.verify() == []
+    assert verify(store) == []
 
 
 def test_an_erasure_can_be_repeated_and_a_source_that_brings_the_rows_back_is_refused(store: Store, orders: pa.Table) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_assets.data.store import Store, StoreError, open_store
+from mlops_assets.data.store import Store, StoreError, open_store, verify
 from mlops_assets.data.store.parquet import ROW_GROUP
 
 
@@ -20,7 +20,7 @@ def test_what_was_written_is_read_back(store: Store, orders: pa.Table) -> None:
     assert store.read(manifest) == orders
     assert store.read(manifest, ["amount"]).column_names == ["amount"]
     assert (manifest.rows, manifest.facts, manifest.inputs) == (3, {"late": 2}, {"raw": "0" * 64})
-    assert store.verify() == []
+    assert verify(store) == []
 
 
 def test_equal_content_is_no_new_version_however_it_is_chunked_encoded_or_fetched(store: Store, orders: pa.Table) -> None:
@@ -89,9 +89,9 @@ def test_an_altered_byte_is_found_by_read_paths_and_verify_and_a_rewrite_repairs
         with pytest.raises(StoreError, match="altered") as error:
             reading(manifest)
         assert manifest.files[0].sha256 in str(error.value)
-    assert [(problem.kind, problem.path) for problem in store.verify()] == [("altered", path)]
+    assert [(problem.kind, problem.path) for problem in verify(store)] == [("altered", path)]
     store.write("orders", "2026-01-01", orders)
-    assert store.verify() == []
+    assert verify(store) == []
 
 
 def test_a_missing_file_and_an_altered_manifest_are_named(store: Store, orders: pa.Table) -> None:
@@ -99,12 +99,12 @@ def test_a_missing_file_and_an_altered_manifest_are_named(store: Store, orders: 
     store.files.delete(manifest.files[0].path)
     with pytest.raises(StoreError, match="missing"):
         store.read(manifest)
-    assert [problem.kind for problem in store.verify()] == ["missing"]
+    assert [problem.kind for problem in verify(store)] == ["missing"]
     path = next(file.path for file in store.files.find("data") if "_manifests" in file.path)
     store.files.write(path, bytes(store.files.read(path)).replace(b'"rows":3', b'"rows":4'))
     with pytest.raises(StoreError, match="manifest was altered"):
         store.current("orders", "2026-01-01")
-    assert "altered" in [problem.kind for problem in store.verify()]
+    assert "altered" in [problem.kind for problem in verify(store)]
 
 
 def test_trees_come_back_byte_for_byte_and_an_altered_one_is_refused(store: Store, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_trees_come_back_byte_for_byte_and_an_altered_one_is_refused(store: Stor
     with pytest.raises(StoreError, match=r"model\.txt.*altered"):
         store.get_tree("bundles", digest, tmp_path / "again")
     assert not (tmp_path / "again").exists()
-    assert [problem.kind for problem in store.verify()] == ["altered"]
+    assert [problem.kind for problem in verify(store)] == ["altered"]
 
 
 def test_records_and_pointers(store: Store) -> None:

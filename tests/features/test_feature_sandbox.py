@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from mlops_assets.data.sandbox import Sandbox, SandboxError, check_query
+from mlops_assets.data.query_rules import SandboxError, check_query
+from mlops_assets.data.sandbox import Sandbox
 
 TABLES = ("orders", "customers")
 

@@ -7,7 +7,7 @@ import pytest
 
 from mlops_assets.data.feature_table import FeatureError
 from mlops_assets.data.features import compute_features
-from mlops_assets.data.sandbox import SandboxError
+from mlops_assets.data.query_rules import SandboxError
 from mlops_assets.data.store import Store, open_store
 from mlops_assets.spec import FeatureView
 from mlops_assets.spec.catalogue import Catalogue

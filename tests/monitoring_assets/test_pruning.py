@@ -10,6 +10,7 @@ import pytest
 
 from mlops_assets.cli import main
 from mlops_assets.cli.dossier import as_text
+from mlops_assets.data.store import verify
 from mlops_assets.errors import MlopsError
 from mlops_assets.governance.principals import os_user
 from mlops_assets.governance.retention import prunable
@@ -55,7 +56,7 @@ def test_a_bundle_goes_and_its_dossier_stays_whole(succeeded: Loop, tmp_path) ->
     with pytest.raises(RegistryError):
         workspace.registry.fetch("churn", 1, tmp_path / "after")
     assert workspace.registry.versions("churn")[1]["mlops.pruned"]
-    assert workspace.store.verify() == []
+    assert verify(workspace.store) == []
     after = dossier_of(workspace, "churn", 1)
     assert {**after, "pruned": None, "ledger": None} == {**before, "ledger": None}
     assert after["pruned"]["reason"] == "out of service for long"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mlops_assets.data.feature_table import FeatureError
 from mlops_assets.data.features import compute_features
 from mlops_assets.data.labels import LabelError
-from mlops_assets.data.sandbox import SandboxError
+from mlops_assets.data.query_rules import SandboxError
 from mlops_assets.data.store import Store, open_store
 from mlops_assets.data.training_set import TrainingSet, TrainingSetError, build_training_set, load_training_set
 from mlops_assets.data.visible import MissingPartitionsError

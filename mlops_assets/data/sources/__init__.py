@@ -1,10 +1,20 @@
-"""Where rows come from: one module per kind of source.
+"""Where rows come from: one file per kind of source, by its name, whose ``SOURCE`` says how it is read and what it can do.
 
-Each has `read(dataset, window, context) -> pyarrow.Table`, which returns rows as the source gives them. They may reach
-beyond the window; the caller cuts by event time once the columns have their types.
+A new kind is one file here, beside its declaration in :mod:`mlops_assets.spec.sources`.
 """
 
+from mlops_assets.data.sources.context import Progress, SourceContext, Window
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.reading import Progress, SourceContext, Window, fingerprint, has_history, read_source
+from mlops_assets.data.sources.reading import fingerprint, has_history, in_order, read_source, reads_only_window
 
-__all__ = ["Progress", "SourceContext", "SourceError", "Window", "fingerprint", "has_history", "read_source"]
+__all__ = [
+    "Progress",
+    "SourceContext",
+    "SourceError",
+    "Window",
+    "fingerprint",
+    "has_history",
+    "in_order",
+    "read_source",
+    "reads_only_window",
+]

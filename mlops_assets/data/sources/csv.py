@@ -8,23 +8,22 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.paths import files_of, open_file, open_whole
+from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.paths import files_of, has_file_per_partition, open_file, open_whole
 from mlops_assets.data.sources.text import typed_where_it_fits
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
-    from mlops_assets.spec.sources import CsvFormat
+    from mlops_assets.spec.sources import CsvFormat, CsvSource
 
 _HEAD = 2**20
 
 
-def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: CsvSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of one or more delimited text files. Empty fields are missing; so are the values of a column's `missing`."""
-    source = dataset.source.csv
-    assert source is not None
     return read_files(files_of(source.path, dataset, window, context), source, dataset)
 
 
@@ -116,3 +115,6 @@ def _hint(form: CsvFormat, message: str) -> str:
     if "UTF" in message or "codec" in message or "utf" in message:
         return f"The encoding is declared as {form.encoding}; try latin-1 or cp1252."
     return f"The separator is declared as {form.separator!r}, the quote character as {form.quote!r}; check both."
+
+
+SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path))

@@ -13,7 +13,7 @@ from mlops_assets.functions import failed_at, resolve
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext
+    from mlops_assets.data.sources.context import SourceContext
 
 
 def call(reference: str, function: Callable[..., Any], *positional: Any, **named: Any) -> Any:

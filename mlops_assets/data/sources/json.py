@@ -6,21 +6,21 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.paths import files_of, open_file
+from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.paths import files_of, has_file_per_partition, open_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.sources import JsonSource
 
 _AS_TEXT = ("string", "category", "datetime", "date")
 
 
-def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: JsonSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of one or more JSON files."""
-    source = dataset.source.json_
-    assert source is not None
     return read_files(files_of(source.path, dataset, window, context), dataset)
 
 
@@ -95,3 +95,6 @@ def _from_rows(rows: list[dict[str, Any]]) -> pa.Table:
 
     names = list(dict.fromkeys(name for row in rows for name in row))
     return from_columns({name: [row.get(name) for row in rows] for name in names})
+
+
+SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path))

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.paths import files_of, is_url
+from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.paths import files_of, has_file_per_partition, is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.sources import ParquetSource
 
 
-def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: ParquetSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of one or more Parquet files; rows without an event time come along, to be counted."""
-    source = dataset.source.parquet
-    assert source is not None
     return read_files(files_of(source.path, dataset, window, context), dataset, window)
 
 
@@ -46,7 +46,7 @@ def read_files(paths: list[str], dataset: Dataset, window: Window | None) -> pa.
         schemas = [form.inspect(place, filesystem) for place in places]
         schema = pa.unify_schemas(schemas, promote_options="permissive").remove_metadata()
         files = ds.dataset(places, schema=schema, format=form, filesystem=filesystem)
-        # A thread of Arrow that still holds a Python file system when Python ends aborts the process (mlops_assets.data.parquet).
+        # A thread of Arrow that still holds a Python file system when Python ends aborts the process (mlops_assets.data.store.parquet).
         return files.to_table(filter=_filter(dataset, schema, window), use_threads=not is_url(paths[0]))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -69,3 +69,6 @@ def _filter(dataset: Dataset, schema: pa.Schema, window: Window | None) -> Any:
     limits = [pa.scalar(moment, pa.timestamp("us", tz="UTC" if kind.tz else None)).cast(kind) for moment in (start, end)]
     column = pc.field(name)
     return ((column >= limits[0]) & (column < limits[1])) | column.is_null()
+
+
+SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path), reads_only_window=lambda _: True)

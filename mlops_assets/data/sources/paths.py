@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from mlops_assets.data.sources.context import SourceContext, Window
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.reading import SourceContext, Window
 from mlops_assets.errors import nearest
 from mlops_assets.spec.dataset import Dataset
 
@@ -36,6 +36,11 @@ def files_of(path: str, dataset: Dataset, window: Window | None, context: Source
         keys = calendar.between(calendar.key_of(window[0]), calendar.shift(calendar.key_of(window[1]), -1))
         return [file for key in keys for file in _matching(path.replace(_SLOT, key), context)]
     return _matching(path, context)
+
+
+def has_file_per_partition(path: str) -> bool:
+    """Whether each partition has a file of its own, so that past ones are there as they were."""
+    return _SLOT in path
 
 
 def is_url(path: str) -> bool:

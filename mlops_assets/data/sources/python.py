@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.functions import as_table, call
+from mlops_assets.data.sources.kind import SourceKind
 from mlops_assets.functions import resolve
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.sources import PythonSource
 
 
-def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: PythonSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """What the function returns for ``(start, end)`` (both None for everything), or for no arguments if it takes none.
 
     Raises:
         SourceError: when it takes other parameters, raises, or returns no table.
     """
-    source = dataset.source.python
-    assert source is not None
     function = resolve(source.function, context.folder)
     parameters = [
         parameter
@@ -42,9 +42,10 @@ def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.
     return as_table(source.function, function, call(source.function, function, *bounds, **source.arguments))
 
 
-def takes_window(dataset: Dataset, context: SourceContext) -> bool:
+def _takes_window(source: PythonSource, context: SourceContext) -> bool:
     """Whether the function takes start and end, and so can say what was at a past time."""
-    source = dataset.source.python
-    assert source is not None
     names = inspect.signature(resolve(source.function, context.folder)).parameters
     return any(name not in source.arguments for name in names)
+
+
+SOURCE = SourceKind(read, has_history=_takes_window)

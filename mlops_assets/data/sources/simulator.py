@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_assets.data.sources.errors import SourceError
+from mlops_assets.data.sources.kind import SourceKind
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.sources import SimulatorSource
 
 
-def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: SimulatorSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of the window; for a snapshot the roster as it stood at the window's end.
 
     Raises:
@@ -22,8 +24,6 @@ def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.
     """
     from mlops_assets.examples.shop import table
 
-    source = dataset.source.simulator
-    assert source is not None
     if window is None:
         if dataset.partitions is None or dataset.partitions.end is None:
             raise SourceError("the simulated shop never ends.", where=dataset.name, do="Give the data set partitions.")
@@ -38,3 +38,6 @@ def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.
 
 def _midnight(day: object) -> datetime:
     return datetime.fromisoformat(str(day)).replace(tzinfo=UTC)
+
+
+SOURCE = SourceKind(read, has_history=lambda *_: True)

@@ -8,18 +8,20 @@ from zoneinfo import ZoneInfo
 
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.frames import from_columns
+from mlops_assets.data.sources.kind import SourceKind
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.sources import SqlSource
 
 _BATCH = 50_000
 _KNOWS_ZONES = ("postgresql", "cockroachdb", "mssql", "oracle", "snowflake", "bigquery", "redshift", "trino")
 
 
-def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: SqlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of the query, with ``:start`` and ``:end`` bound to the window where it uses them.
 
     Databases that know time zones get zoned UTC times; others get naive ones in the data set's time zone. SQLite, which
@@ -32,12 +34,10 @@ def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
-    source = dataset.source.sql
-    assert source is not None
-    names = bound_names(source.query)
+    names = _bound_names(source.query)
     if unknown := sorted(names - {"start", "end"}):
         raise SourceError(f"the query binds :{unknown[0]}, which nothing fills.", where=dataset.name, valid=(":start", ":end"))
-    where = without_password(source.url)
+    where = _without_password(source.url)
     try:
         engine = sa.create_engine(source.url, poolclass=NullPool)
     except (SQLAlchemyError, ImportError) as error:
@@ -66,14 +66,14 @@ def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.
     return from_columns({name: [row[position] for rows in batches for row in rows] for position, name in enumerate(columns)})
 
 
-def bound_names(query: str) -> set[str]:
+def _bound_names(query: str) -> set[str]:
     """Names that the query binds, such as ``start`` in ``:start``."""
     import sqlalchemy as sa
 
     return set(sa.text(query)._bindparams)
 
 
-def without_password(url: str) -> str:
+def _without_password(url: str) -> str:
     """The URL as it may be shown."""
     import sqlalchemy as sa
 
@@ -81,6 +81,10 @@ def without_password(url: str) -> str:
         return sa.make_url(url).render_as_string(hide_password=True)
     except sa.exc.ArgumentError:
         return "database"
+
+
+def _fingerprinted(source: SqlSource) -> dict[str, Any]:
+    return source.model_dump(mode="json", by_alias=True) | {"url": _without_password(source.url)}
 
 
 def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, Any]:
@@ -100,3 +104,11 @@ def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, 
 def _sqlite_text(moment: datetime) -> str:
     """A day as text sorts before every time of that day, however the rest of the text is written."""
     return moment.strftime("%Y-%m-%d") if moment.time() == datetime.min.time() else moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+SOURCE = SourceKind(
+    read,
+    has_history=lambda source, _: bool(_bound_names(source.query)),
+    in_order=False,
+    fingerprinted=_fingerprinted,
+)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.conversion import Problems, convert
+from mlops_assets.data.schema.conversion import convert
+from mlops_assets.data.schema.problems import Problems
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +30,7 @@ def typed_where_it_fits(text: pa.Table, dataset: Dataset, *, strip: bool) -> pa.
             values = stripped(values)
         declared = dataset.columns.get(name)
         if declared is None:
-            columns[name] = inferred(values, dataset.partitions.timezone if dataset.partitions else "UTC")
+            columns[name] = inferred(values, _zone(dataset))
             continue
         problems = Problems()
         typed = convert(values, declared.type, column=declared, timezone=_zone(dataset), problems=problems)

@@ -16,11 +16,12 @@ from urllib.request import Request, urlopen
 from mlops_assets.data.sources import csv, parquet
 from mlops_assets.data.sources import json as json_lines
 from mlops_assets.data.sources.errors import SourceError
+from mlops_assets.data.sources.kind import SourceKind
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.data.sources.reading import SourceContext, Window
+    from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import UrlSource
 
@@ -30,10 +31,8 @@ _TIMEOUT = 60
 _FINAL = (400, 401, 403, 404, 405, 410, 451)
 
 
-def read(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: UrlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of the pinned file."""
-    source = dataset.source.url
-    assert source is not None
     path = str(fetch(source, context))
     if source.format == "parquet":
         return parquet.read_files([path], dataset, window)
@@ -159,3 +158,6 @@ def _check(path: Path, source: UrlSource, where: str) -> None:
             where=where,
             do="The file changed or is not the declared one; if the new content is right, declare its sha256.",
         )
+
+
+SOURCE = SourceKind(read, reads_only_window=lambda source: source.format == "parquet")

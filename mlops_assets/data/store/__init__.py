@@ -2,7 +2,21 @@
 
 from mlops_assets.data.store.errors import ErasedError, StoreError
 from mlops_assets.data.store.manifest import Manifest, StoredFile
-from mlops_assets.data.store.store import Store, Version, open_store
-from mlops_assets.data.store.verification import StoreProblem
+from mlops_assets.data.store.retention import Collected, collect
+from mlops_assets.data.store.store import Store, open_store
+from mlops_assets.data.store.verification import StoreProblem, verify
+from mlops_assets.data.store.versions import Version
 
-__all__ = ["ErasedError", "Manifest", "Store", "StoreError", "StoreProblem", "StoredFile", "Version", "open_store"]
+__all__ = [
+    "Collected",
+    "ErasedError",
+    "Manifest",
+    "Store",
+    "StoreError",
+    "StoreProblem",
+    "StoredFile",
+    "Version",
+    "collect",
+    "open_store",
+    "verify",
+]

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mlops_assets.data.store.documents import sha256
 from mlops_assets.data.store.errors import StoreError, writing
-from mlops_assets.data.store.manifest import sha256
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

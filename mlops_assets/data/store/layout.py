@@ -82,6 +82,11 @@ def pointer_file(name: str) -> str:
     return f"pointers/{quote(name, safe='/@=')}.json"
 
 
+def document_name(path: str) -> str:
+    """Name of the document at ``path``: its digest, where it is stored under one."""
+    return path.rpartition("/")[2].removesuffix(".json")
+
+
 def checked(digest: str) -> str:
     """``digest`` itself, if it is a SHA-256.
 

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mlops_assets.data.store.errors import StoreError
+from mlops_assets.data.store.documents import canonical, sha256
 
 FORMAT = 1
-
-
-def canonical(body: Any) -> bytes:
-    """Canonical JSON: sorted keys, no spaces, UTF-8, no NaN.
-
-    Raises:
-        StoreError: for a value that JSON cannot say.
-    """
-    try:
-        return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise StoreError(
-            f"this cannot be stored as JSON: {error}", do="Use text, numbers, booleans, lists and mappings with text keys."
-        ) from error
-
-
-def sha256(data: Any) -> str:
-    """Hexadecimal SHA-256 of bytes or any buffer."""
-    return hashlib.sha256(data).hexdigest()
 
 
 @dataclass(frozen=True)

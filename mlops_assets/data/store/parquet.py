@@ -1,8 +1,14 @@
-"""Parquet bytes that depend on the rows alone: fixed options, fixed row groups, no metadata of who made them."""
+"""Parquet as bytes: written so that they depend on the rows alone, read so that the process may end at any moment afterwards.
+
+What is written has fixed options, fixed row groups and no metadata of who made it. What is read is not read ahead, since the bytes are
+in memory already: Arrow's read-ahead keeps a thread that lets go of Python's bytes only later, and where that is after Python has ended,
+the process aborts with "terminate called without an active exception" although all of its work is done
+(https://github.com/apache/arrow/issues/50482).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.store.errors import StoreError
@@ -64,6 +70,18 @@ def encode(data: pa.Table | pa.RecordBatchReader, sink: Any) -> tuple[int, pa.Sc
             writer.write_table(group, row_group_size=ROW_GROUP)
             rows += group.num_rows
     return rows, schema
+
+
+def table_of(content: bytes | pa.Buffer, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of a Parquet file, all columns or those named.
+
+    Raises:
+        pyarrow.ArrowInvalid: when it is no Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(content)).read(None if columns is None else list(columns))
 
 
 def _is_counted(kind: pa.DataType) -> bool:

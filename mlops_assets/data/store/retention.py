@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from mlops_assets.data.store import layout
-from mlops_assets.data.store.files import Found, is_older
+from mlops_assets.data.store.files import TEMPORARY, Found, is_older
 from mlops_assets.data.store.manifest import Manifest
-
-if TYPE_CHECKING:
-    from mlops_assets.data.store.store import Store
+from mlops_assets.data.store.store import Store
 
 Keep = AbstractSet[str] | Callable[[Manifest], bool]
 
@@ -31,7 +28,7 @@ class Collected:
     kept: int
 
 
-def collect(store: Store, keep: Keep | None, *, older_than: timedelta, dry_run: bool) -> Collected:
+def collect(store: Store, keep: Keep | None = None, *, older_than: timedelta = timedelta(days=1), dry_run: bool = False) -> Collected:
     """Remove versions that nothing names any more, and what killed writes left behind.
 
     Kept are: every current version; every version that ``keep`` names (manifest digests, or a function of the manifest);
@@ -71,7 +68,7 @@ def _manifests(store: Store, everything: Iterable[Found]) -> dict[str, Manifest]
         folder, _, name = file.path.rpartition("/")
         place = layout.split_folder(folder.removesuffix("/_manifests"))
         if file.path.startswith("data/") and folder.endswith("/_manifests") and name.endswith(".json") and place:
-            places[file.path] = (*place, name.removesuffix(".json"))
+            places[file.path] = (*place, layout.document_name(file.path))
     return {path: store.manifest(*place) for path, place in places.items()}
 
 
@@ -101,13 +98,13 @@ def _closure(roots: Iterable[Manifest], manifests: dict[str, Manifest]) -> set[s
 
 def _collectable(path: str, living: set[str], wanted: set[str]) -> bool:
     folder, _, name = path.rpartition("/")
-    if name.startswith(".tmp-"):
+    if name.startswith(TEMPORARY):
         return True
     if not path.startswith("data/"):
         return False
     if name.endswith(".parquet"):
         return path not in wanted
-    digest = name.removesuffix(".json")
+    digest = layout.document_name(path)
     if folder.endswith("/_manifests"):
         return digest not in living
     return folder.endswith("/_history") and digest.partition("-")[2] not in living

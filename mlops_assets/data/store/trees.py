@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 
 from mlops_assets.data.store import layout
+from mlops_assets.data.store.documents import canonical, sha256
 from mlops_assets.data.store.errors import StoreError, writing
 from mlops_assets.data.store.files import Files
-from mlops_assets.data.store.manifest import canonical, sha256
 
-_LISTING = "_tree.json"
+LISTING = "_tree.json"
+"""The file that names all others of a directory; written last, it makes the directory whole."""
 
 
 def tree_listing(folder: Path) -> list[list[str]]:
@@ -52,7 +53,7 @@ def put_tree(files: Files, kind: str, folder: Path) -> str:
         path = f"{root}/files/{name}"
         if files.size(path) != len(content) or sha256(files.read(path)) != sha:
             files.write(path, content)
-    files.write(f"{root}/{_LISTING}", canonical(listing))
+    files.write(f"{root}/{LISTING}", canonical(listing))
     return digest
 
 
@@ -97,14 +98,14 @@ def get_tree(files: Files, kind: str, digest: str, to: Path) -> Path:
 def delete_tree(files: Files, kind: str, digest: str) -> int:
     """Remove a stored directory for good, the listing that makes it whole first; returns its bytes, 0 where there was none."""
     found = files.find(layout.tree_folder(kind, digest))
-    for file in sorted(found, key=lambda file: not file.path.endswith(f"/{_LISTING}")):
+    for file in sorted(found, key=lambda file: not file.path.endswith(f"/{LISTING}")):
         files.delete(file.path)
     return sum(file.bytes for file in found)
 
 
 def read_listing(files: Files, kind: str, digest: str) -> list[list[str]]:
     """The listing of a stored directory, checked against its digest."""
-    path = f"{layout.tree_folder(kind, digest)}/{_LISTING}"
+    path = f"{layout.tree_folder(kind, digest)}/{LISTING}"
     content = files.read_many([path]).get(path)
     if content is None:
         raise StoreError(f"there is no {kind} {digest[:12]}.", where=files.url)
@@ -117,4 +118,4 @@ def read_listing(files: Files, kind: str, digest: str) -> list[list[str]]:
 def trees(files: Files, kind: str) -> list[str]:
     """Digests of the whole directories of a kind, sorted."""
     root = layout.tree_folder(kind, "0" * 64).rpartition("/")[0]
-    return sorted(file.path.split("/")[-2] for file in files.find(root) if file.path.endswith(f"/{_LISTING}") and file.path.count("/") == 3)
+    return sorted(file.path.split("/")[-2] for file in files.find(root) if file.path.endswith(f"/{LISTING}") and file.path.count("/") == 3)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mlops_assets.data.store import layout
+from mlops_assets.data.store.documents import document, sha256
 from mlops_assets.data.store.errors import StoreError
-from mlops_assets.data.store.manifest import Manifest, sha256
-
-if TYPE_CHECKING:
-    from mlops_assets.data.store.store import Store
+from mlops_assets.data.store.files import TEMPORARY
+from mlops_assets.data.store.manifest import Manifest
+from mlops_assets.data.store.store import Store
+from mlops_assets.data.store.trees import LISTING, read_listing
 
 Kind = Literal["altered", "missing", "unreadable"]
 
@@ -28,7 +30,11 @@ class StoreProblem:
 
 
 def verify(store: Store) -> list[StoreProblem]:
-    """Check pointers, manifests, data, directories and documents; files that nothing names are no problem (see gc)."""
+    """Check every digest and every reference in the store; an empty list is a sound store.
+
+    Pointers, manifests, data, directories and documents; files that nothing names are no problem
+    (see :func:`mlops_assets.data.store.retention.collect`).
+    """
     paths = [file.path for file in store.files.find("")]
     return sorted(
         [*_verify_data(store, paths), *_verify_trees(store, paths), *_verify_records(store, paths)], key=lambda problem: problem.path
@@ -60,11 +66,11 @@ def _verify_pointer(store: Store, path: str, place: tuple[str, str | None]) -> l
 
 
 def _verify_manifest(store: Store, path: str, present: set[str]) -> list[StoreProblem]:
-    digest = path.rpartition("/")[2].removesuffix(".json")
+    digest = layout.document_name(path)
     content = store.files.read_many([path])[path]
     if sha256(content) != digest:
         return [StoreProblem("altered", path, "the manifest was altered after it was stored")]
-    manifest = _parse(content)
+    manifest = Manifest.from_json(json.loads(content))
     if store.tombstone(manifest) is not None:
         return []
     problems = []
@@ -76,20 +82,12 @@ def _verify_manifest(store: Store, path: str, present: set[str]) -> list[StorePr
     return problems
 
 
-def _parse(content: bytes) -> Manifest:
-    import json
-
-    return Manifest.from_json(json.loads(content))
-
-
 def _verify_trees(store: Store, paths: list[str]) -> list[StoreProblem]:
-    from mlops_assets.data.store.trees import read_listing
-
     problems = []
     present = set(paths)
     for path in paths:
         parts = path.split("/")
-        if len(parts) != 4 or parts[0] != "trees" or parts[3] != "_tree.json":
+        if len(parts) != 4 or parts[0] != "trees" or parts[3] != LISTING:
             continue
         _, kind, digest, _ = parts
         try:
@@ -107,20 +105,16 @@ def _verify_trees(store: Store, paths: list[str]) -> list[StoreProblem]:
 
 
 def _verify_records(store: Store, paths: list[str]) -> list[StoreProblem]:
-    from mlops_assets.data.store.files import TEMPORARY
-
     problems = []
     for path in paths:
         name = path.rpartition("/")[2]
         if name.startswith(TEMPORARY):
             continue
-        if path.startswith("records/") and sha256(store.files.read(path)) != name.removesuffix(".json"):
+        if path.startswith("records/") and sha256(store.files.read(path)) != layout.document_name(path):
             problems.append(StoreProblem("altered", path, "the record was altered after it was stored"))
         if path.startswith("pointers/"):
             try:
-                from mlops_assets.data.store.store import _document
-
-                _document(bytes(store.files.read(path)), path)
+                document(bytes(store.files.read(path)), path)
             except StoreError as error:
                 problems.append(StoreProblem("unreadable", path, error.found))
     return problems

@@ -88,8 +88,7 @@ def _queried(workspace: Workspace, name: str, key: str, predictions: pa.Table) -
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from mlops_assets.data.labels import LabelReader
-    from mlops_assets.data.point_in_time import default_target
+    from mlops_assets.data.labels import LabelReader, default_target
     from mlops_assets.data.sandbox import Sandbox
     from mlops_assets.monitoring.columns import AS_OF, KNOWN_AT, PREDICTION_ID, TARGET
 

@@ -1,4 +1,4 @@
-"""The two steps around a promotion: asking for approvals that are missing, and bringing a bundle from another environment."""
+"""Bring a bundle from one environment to another, under the same digests."""
 
 from __future__ import annotations
 
@@ -7,33 +7,13 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.errors import Refused
-from mlops_assets.ledger.events import minute
 from mlops_assets.ledger.kinds import ENVIRONMENTS
-from mlops_assets.spec.durations import Duration
+from mlops_assets.lifecycle.bundles import BUNDLES
+from mlops_assets.lifecycle.records import copy_version
 
 if TYPE_CHECKING:
     from mlops_assets.governance.principals import Actor
     from mlops_assets.lifecycle.workspace import Workspace
-
-
-def ask(workspace: Workspace, name: str, version: int | None, who: Actor, needed: int, refusal: Refused) -> Refused:
-    """Ask for approvals where these are what is missing; returns the refusal with what happens next."""
-    from mlops_assets.ledger import actions
-
-    target, stand, _ = actions.may_promote(workspace.ledger, name, version, needed=needed)
-    if needed == 0 or stand.enough or stand.request is not None or "approvals for" not in refusal.found:
-        return refusal
-    valid_for = Duration.parse(workspace.settings.approval_expires).timedelta
-    try:
-        event = actions.request_approval(workspace.ledger, name, target.number, who, needed=needed, valid_for=valid_for)
-    except Refused as not_asked:
-        return Refused(refusal.found, do=f"They were not asked for: {not_asked}")
-    until = minute(event.body["expires"])
-    others = "one approver" if needed == 1 else f"{needed} distinct approvers"
-    return Refused(
-        refusal.found,
-        do=f"Asked for them now, until {until}: {others} other than {who.name} run `mlops approve {name} {target.number}`.",
-    )
 
 
 def bring(target: Workspace, source: Workspace, name: str, version: int | None, who: Actor) -> int:
@@ -43,7 +23,6 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
         Refused: when the bundle may not move, as one trained on a sample out of dev.
     """
     from mlops_assets.ledger import actions
-    from mlops_assets.lifecycle.records import copy_version
 
     origin, environment = source.settings.environment, target.settings.environment
     if origin == environment:
@@ -86,9 +65,9 @@ def _copy_registration(target: Workspace, source: Workspace, name: str, version:
 
 def _copy_bundle(target: Workspace, source: Workspace, bundle: str) -> None:
     """Copy the bundle's files to the other store under the same digests, every byte checked."""
-    pointer = source.store.get_pointer(f"bundles/{bundle}")
+    pointer = source.store.get_pointer(f"{BUNDLES}/{bundle}")
     if pointer is None:
         raise MlopsError(f"the store of {source.settings.environment} does not hold bundle {bundle[:12]}.", where=source.settings.store_url)
-    folder = source.store.get_tree("bundles", pointer["tree"], Path(target.scratch) / f"tree-{bundle[:12]}")
-    target.store.put_tree("bundles", folder)
-    target.store.set_pointer(f"bundles/{bundle}", pointer)
+    folder = source.store.get_tree(BUNDLES, pointer["tree"], Path(target.scratch) / f"tree-{bundle[:12]}")
+    target.store.put_tree(BUNDLES, folder)
+    target.store.set_pointer(f"{BUNDLES}/{bundle}", pointer)

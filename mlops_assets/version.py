@@ -1,0 +1,3 @@
+"""The version of this package, which stands in the provenance of every bundle."""
+
+__version__ = "0.1.0"
