@@ -88,9 +88,9 @@ def make_project(folder: Path) -> Path:
 
 def run(project: Path) -> dict[str, Any]:
     """Brier and AUC of each way over the months after the first champion, and how often each trained."""
-    from mlops_assets.cli.run import STAGES
     from mlops_assets.components.location import build_definitions
     from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.plan.kinds import TRAINING_CHAIN
     from mlops_assets.running.runner import Runner
     from mlops_assets.running.simulation import simulate
     from mlops_assets.settings import load_settings
@@ -105,7 +105,7 @@ def run(project: Path) -> dict[str, Any]:
         for begin in calendar.between(FIRST, LAST):
             simulation.settle(calendar.end_of(begin) + timedelta(minutes=20))
             runner.prepare(MODEL, begin)
-            step = runner.materialize([f"{MODEL}/{stage}" for stage in STAGES], begin)
+            step = runner.materialize([f"{MODEL}/{stage}" for stage in TRAINING_CHAIN], begin)
             print(f"{begin[:7]}  first model: {'a candidate' if step.success else step.failure}", flush=True)
             if step.success:
                 break

@@ -132,14 +132,14 @@ def make_project(home: Path, *, change: bool = True) -> Path:
 
 def train_first(simulation: Simulation) -> None:
     """Train the first model by hand; the promotion sensor makes it champion at its next tick. Its customers' features are published."""
-    from mlops_assets.cli.run import STAGES
     from mlops_assets.components.location import build_definitions
+    from mlops_assets.plan.kinds import TRAINING_CHAIN
     from mlops_assets.running.runner import Runner
 
     simulation.settle(simulation.clock.now())
     runner = Runner(simulation.workspace, build_definitions(simulation.workspace))
     runner.prepare(MODEL, TRAINED_AT)
-    step = runner.materialize([f"{MODEL}/{stage}" for stage in STAGES], TRAINED_AT)
+    step = runner.materialize([f"{MODEL}/{stage}" for stage in TRAINING_CHAIN], TRAINED_AT)
     if not step.success:
         raise MlopsError(f"the first model was not trained: {step.failure}")
     for asset in READ:

@@ -32,9 +32,11 @@ def build_report(workspace: Workspace, name: str, key: str | None, step: Step, f
         step: the last Dagster run.
         failure: why there is no candidate, where a step says so.
     """
+    from mlops_assets.plan.kinds import TRAINING_CHAIN
+
     made = {asset.removeprefix(f"{name}/") for asset in step.materialized}
     if "candidate" in made:
-        made |= {"training_set", *STAGES}
+        made |= {*TRAINING_CHAIN}
     trained, judged, registered = ((pointed(workspace, name, stage, key) or {}) if stage in made else {} for stage in STAGES)
     if not judged:
         found = pointed(workspace, name, "evaluation", key) or {}

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mlops_assets.cli.report import Report
     from mlops_assets.lifecycle.workspace import Workspace
 
-STAGES = ("training_set", "model", "evaluation", "candidate")
-
 
 def register(app: typer.Typer) -> None:
     """Add `mlops run`."""
@@ -75,13 +73,14 @@ def run_model(workspace: Workspace, name: str, key: str | None, progress: Progre
     from mlops_assets.cli.report import build_report
     from mlops_assets.components.location import build_definitions
     from mlops_assets.lifecycle.verdicts import waived_and_waiting
+    from mlops_assets.plan.kinds import TRAINING_CHAIN
     from mlops_assets.running.runner import Runner
 
     runner = Runner(workspace, build_definitions(workspace), progress.step, progress.note)
-    stages: tuple[str, ...] = STAGES
+    stages = TRAINING_CHAIN
     if waived_and_waiting(workspace, name, key):
         progress.note(f"{name} was judged and let through by name: it is registered as it is")
-        stages = STAGES[-1:]
+        stages = TRAINING_CHAIN[-1:]
     else:
         runner.prepare(name, key)
     step = runner.materialize([f"{name}/{stage}" for stage in stages], key)

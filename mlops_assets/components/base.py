@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from mlops_assets.components.graph import MLFLOW_KINDS, SINGLE_RUN_KINDS, asset_spec, check_specs
+from mlops_assets.components.graph import asset_spec, check_specs
 from mlops_assets.errors import MlopsError
 from mlops_assets.lifecycle.workspace import open_workspace
+from mlops_assets.plan.kinds import KINDS
 from mlops_assets.spec.json_schema import written_schema
 from mlops_assets.spec.validation import named_keys
 
@@ -88,12 +89,14 @@ class DeclaredComponent(dg.Component):
         return emitted
 
     def _assets_def(self, planned: PlannedAsset) -> dg.AssetsDefinition:
+        kind = KINDS[planned.kind]
+
         @dg.multi_asset(
             name="__".join(planned.parts),
             specs=[self.get_asset_spec(planned)],
             check_specs=check_specs(planned),
-            required_resource_keys={WORKSPACE, *((MLFLOW,) if planned.kind in MLFLOW_KINDS else ())},
-            backfill_policy=dg.BackfillPolicy.single_run() if planned.kind in SINGLE_RUN_KINDS else dg.BackfillPolicy.multi_run(1),
+            required_resource_keys={WORKSPACE, *((MLFLOW,) if kind.logs_to_mlflow else ())},
+            backfill_policy=dg.BackfillPolicy.single_run() if kind.whole_range else dg.BackfillPolicy.multi_run(1),
             retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS),
             pool=planned.pool,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.components.conditions import condition_of
-from mlops_assets.plan.monitoring import MONITORING_KINDS
+from mlops_assets.plan.kinds import KINDS
 from mlops_assets.spec.calendar import Calendar
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*(backfill_
 
 EXPANDING_PERIODS = 3660
 """How far back the mapping of an expanding window reaches; Dagster clips it at the first partition."""
-
-SINGLE_RUN_KINDS = ("dataset", "features", *MONITORING_KINDS)
-"""Kinds that materialize a whole range of partitions in one run."""
-
-MLFLOW_KINDS = ("model", "evaluation", "candidate")
-"""Kinds that log to MLflow below the parent run of their Dagster run."""
 
 
 def partitions_definition(calendar: Calendar | None, end: date | None = None) -> dg.TimeWindowPartitionsDefinition | None:
@@ -57,7 +51,7 @@ def asset_spec(planned: PlannedAsset) -> dg.AssetSpec:
         code_version=planned.code_version,
         automation_condition=condition_of(planned),
         metadata={"declared_by": planned.declared_by},
-        skippable=planned.kind in SINGLE_RUN_KINDS and planned.calendar is not None,
+        skippable=KINDS[planned.kind].whole_range and planned.calendar is not None,
     )
 
 

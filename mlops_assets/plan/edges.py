@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from mlops_assets.plan.model import PlannedEdge
+from dataclasses import dataclass
+from typing import Literal
+
 from mlops_assets.spec.calendar import COARSENESS, Calendar, Every
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.windows import label_sources, model_windows, population_sources, view_names, view_partitions, view_window
+
+Mapped = Literal["same", "window", "expanding", "all", "unpartitioned"]
 
 _AT_MOST: dict[tuple[Every, Every], int] = {
     ("hour", "day"): 24,
@@ -18,6 +22,25 @@ _AT_MOST: dict[tuple[Every, Every], int] = {
     ("week", "month"): 5,
 }
 """Most periods of the finer unit in one of the coarser."""
+
+
+@dataclass(frozen=True)
+class PlannedEdge:
+    """What an asset at partition ``d`` reads of another one.
+
+    Attributes:
+        upstream: key of the asset that is read.
+        mapping: ``same``: partition d (or those inside it); ``window``: from ``start_offset`` to ``end_offset``;
+            ``expanding``: from the first partition to ``end_offset``; ``all``: every partition, by an asset that has none;
+            ``unpartitioned``: the one version of an asset without partitions.
+        start_offset: first period, relative to d, in periods of the reading asset's calendar; None if there is no first one.
+        end_offset: last period, relative to d, included.
+    """
+
+    upstream: str
+    mapping: Mapped
+    start_offset: int | None = 0
+    end_offset: int = 0
 
 
 def view_edges(view: FeatureView, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:

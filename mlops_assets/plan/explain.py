@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
-from mlops_assets.plan.model import Plan, PlannedAsset, PlannedEdge
+from mlops_assets.plan.assets import PlannedAsset
+from mlops_assets.plan.edges import PlannedEdge
+from mlops_assets.plan.plan import Plan
 from mlops_assets.spec.calendar import Calendar
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.digest import declared, spec_digest, written

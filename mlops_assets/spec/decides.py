@@ -1,7 +1,7 @@
 """What each field of a declaration decides: a mark on the field says it, and the digests of parts of a declaration read the marks.
 
-A mark names digests: the kinds of assets of the declaration whose code version the field moves, and :data:`ROWS`. A field without
-a mark enters every digest, and a digest that no mark names holds the whole declaration: what was forgotten changes too much, never too little.
+A mark names digests: the kinds of assets of the declaration whose code version the field moves, and :data:`ROWS`. A field without a mark
+enters every digest, and a digest that no mark names holds the whole declaration: what was forgotten changes too much, never too little.
 """
 
 from __future__ import annotations

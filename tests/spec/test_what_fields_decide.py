@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.plan import compile_plan
+from mlops_assets.plan.kinds import KINDS
 from mlops_assets.spec import CalendarError, Dataset, Duration, FeatureView, Model, Training
 from mlops_assets.spec.catalogue import Catalogue, Declaration
 from mlops_assets.spec.check import check_project
@@ -183,9 +186,59 @@ def changes(place: Place, catalogue: Catalogue) -> Iterator[tuple[Declaration, D
                     yield before, after  # type: ignore[misc]
 
 
+def fields_that_decide(spec: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """The fields that need a mark: those of a declaration, and of a spec each of whose fields decides for itself."""
+    for name, field in spec.model_fields.items():
+        yield f"{spec.__name__}.{name}", field
+        if isinstance(mark_of(field), EachDecides):
+            yield from fields_that_decide(inner_spec(field))
+
+
+def without_a_mark(declaration: type[BaseModel]) -> list[str]:
+    return [name for name, field in fields_that_decide(declaration) if mark_of(field) is None]
+
+
+@pytest.mark.parametrize("declaration", DECLARATIONS)
+def test_somebody_decided_about_every_field(declaration: type[BaseModel]) -> None:
+    assert without_a_mark(declaration) == [], "mark it: Decides(…), or DecidesNothing(why)"
+
+
+@pytest.mark.parametrize("declaration", DECLARATIONS)
+def test_marks_name_digests_that_there_are_and_reasons_are_sentences(declaration: type[BaseModel]) -> None:
+    there = {kind for kind, row in KINDS.items() if row.of is declaration} | ({ROWS} if declaration is Dataset else set())
+    for name, field in fields_that_decide(declaration):
+        mark = mark_of(field)
+        if isinstance(mark, Decides):
+            assert mark.digests, f"{name}: a field that enters no digest is DecidesNothing(why)"
+            assert set(mark.digests) <= there, name
+        elif isinstance(mark, DecidesNothing):
+            assert re.fullmatch(r"[A-Z].+ .+\.", mark.why), name
+
+
+def test_a_forgotten_field_is_named_and_enters_every_digest() -> None:
+    class LongerTraining(Training):
+        patience: int = 3
+
+    class LongerModel(Model):
+        colour: str = "blue"
+        training: Annotated[LongerTraining, EachDecides()] = LongerTraining()
+
+    assert without_a_mark(LongerModel) == ["LongerTraining.patience", "LongerModel.colour"]
+    kinds = [kind for kind, row in KINDS.items() if row.of is Model]
+    keys = {kind: deciding(LongerModel, kind) or () for kind in kinds}
+    assert all("colour" in entering for entering in keys.values())
+    assert {kind for kind in kinds if {"training", "training.patience"} & {*keys[kind]}} == set(kinds)
+    assert ("training" in keys["model"], "training.patience" in keys["training_set"]) == (True, True)
+
+
+def test_a_digest_that_no_mark_names_holds_the_whole_declaration() -> None:
+    assert deciding(Model, "explanations") is None
+    assert deciding(Dataset, "dataset") is None
+
+
 def marked(place: Place) -> Decides | DecidesNothing | None:
     """The mark that decides about a field: its own, or that of the field that it stands in."""
-    spec, mark = place.declaration, None
+    spec = place.declaration
     for key in place.path:
         field = next(field for name, field in spec.model_fields.items() if key in (name, field.alias))
         mark = mark_of(field)
@@ -207,7 +260,7 @@ def test_a_field_moves_the_digests_that_its_mark_names_and_no_others(place: Plac
         where = f"OTHER['{place.owner.__name__}.{place.name}']"
         pytest.fail(f"{place} was not changed: set it in every_field/, or give another valid value in {where}")
     mark = marked(place)
-    assert mark is not None, f"{place} has no mark"
+    assert mark is not None, f"{place} has no mark, and so enters everything"
     everything = _functions(before) != _functions(after)
     named = set(moved) if everything else set(mark.digests) if isinstance(mark, Decides) else set()
     assert {digest for digest, it_did in moved.items() if it_did} == {"definition"} | (named & set(moved))

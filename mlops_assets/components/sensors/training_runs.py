@@ -11,13 +11,13 @@ import dagster as dg
 from mlops_assets.components.ranges import ranges, run_request
 from mlops_assets.components.tags import RETRAINING_TAG, STAGE_TAG
 from mlops_assets.lifecycle.needs import Need, needed_datasets, needed_views, read_by_model
+from mlops_assets.plan.kinds import TRAINING_CHAIN
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.events import Event
     from mlops_assets.lifecycle.workspace import Workspace
 
 STAGES = ("data", "features", "train")
-TRAINED = ("training_set", "model", "evaluation", "candidate")
 REMEMBERED = 20
 """Newest requests whose runs are looked at; older ones have ended."""
 
@@ -63,7 +63,7 @@ def next_runs(workspace: Workspace, name: str, request: OpenRequest) -> tuple[st
         return "data", runs
     if "features" not in request.begun and (runs := [*_making(request, "features", needed_views(workspace, reads.views))]):
         return "features", runs
-    assets = [f"{name}/{stage}" for stage in TRAINED]
+    assets = [f"{name}/{stage}" for stage in TRAINING_CHAIN]
     tags = {RETRAINING_TAG: request.key, STAGE_TAG: "train"}
     return "train", [run_request(assets, request.as_of, request.as_of, run_key=f"{request.key}/train", tags=tags)]
 
