@@ -36,6 +36,11 @@ def parse_share(value: Any) -> Any:
     return value
 
 
+def one_or_many(value: Any) -> Any:
+    """Let one text stand for a list of one; anything else passes through unchanged."""
+    return (value,) if isinstance(value, str) else value
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A name in the catalogue: lower case, digits and underscores, starting with a letter."""
 
@@ -44,3 +49,9 @@ FunctionRef = Annotated[str, StringConstraints(pattern=FUNCTION_PATTERN)]
 
 Share = Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str), Field(ge=0, le=1)]
 """A part of a whole: ``5%`` or ``0.05``."""
+
+OneOrMany = BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...])
+"""Of a list of texts: one may be written without the list."""
+
+Texts = Annotated[tuple[str, ...], OneOrMany]
+"""A list of texts, or one of them."""

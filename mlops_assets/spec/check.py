@@ -12,7 +12,8 @@ from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.loading import Entry, assemble, load_entries
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
 from mlops_assets.spec.references import check_catalogue
-from mlops_assets.spec.validation import named_keys, validate_document
+from mlops_assets.spec.validation import validate_document
+from mlops_assets.spec.yaml_lines import named_keys
 
 _DECIDES_MUCH = ("name", "partitions", "kind", "source")
 """Keys without which nothing can be said about what refers to a declaration."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlops_assets.spec.base import FunctionRef, Name, Share, Spec
+from mlops_assets.spec.base import FunctionRef, Name, Share, Spec, Texts
 from mlops_assets.spec.calendar import Calendar, Every
 from mlops_assets.spec.columns import Column
 from mlops_assets.spec.decides import ROWS, Decides
@@ -67,7 +67,7 @@ class Dataset(Spec):
     available_at: Annotated[str | None, _STORED] = Field(
         None, description="Column with the time at which the row could be known. Default: event_time."
     )
-    primary_key: Annotated[tuple[str, ...], _STORED] = Field((), description="Columns that name a row; duplicates are violations.")
+    primary_key: Annotated[Texts, _STORED] = Field((), description="Columns that name a row; duplicates are violations.")
     columns: Annotated[dict[str, Column], _STORED] = Field(
         default_factory=dict, description="Declared columns; the rest is inferred and pinned."
     )
@@ -76,11 +76,6 @@ class Dataset(Spec):
     min_rows: Annotated[int, _SHOWN] = Field(1, ge=0, description="Fewer rows than this turn the volume check red.")
     max_age: Annotated[Duration | None, _SHOWN] = Field(None, description="Freshness: how old the newest partition may be.")
     schedule: Annotated[str | None, _SHOWN] = Field(None, description="Cron of new partitions; default: soon after each period ends.")
-
-    @field_validator("primary_key", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _kind_fits(self) -> Dataset:

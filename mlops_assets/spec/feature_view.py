@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from mlops_assets.spec.base import FunctionRef, Name, Spec
+from mlops_assets.spec.base import FunctionRef, Name, OneOrMany, Spec, Texts
 from mlops_assets.spec.columns import Column
 from mlops_assets.spec.dataset import Partitions
 from mlops_assets.spec.decides import Decides
@@ -30,8 +30,10 @@ class FeatureView(Spec):
     description: Annotated[str, _ASSET] = Field("", description="What the features say.")
     owner: Annotated[str | None, _ASSET] = Field(None, description="`team:NAME` or an e-mail address.")
     tags: Annotated[dict[str, str], _ASSET] = Field(default_factory=dict, description="Free tags, shown in the catalogue.")
-    entity: Annotated[tuple[str, ...], _ASSET] = Field(description="Key column or columns of the entity.")
-    from_: Annotated[tuple[Name, ...], _ASSET] = Field(alias="from", min_length=1, description="Data sets that the query reads.")
+    entity: Annotated[Texts, _ASSET] = Field(description="Key column or columns of the entity.")
+    from_: Annotated[tuple[Name, ...], Field(min_length=1), OneOrMany, _ASSET] = Field(
+        alias="from", description="Data sets that the query reads."
+    )
     lookback: Annotated[Duration, _ASSET] = Field(description="How far back the query sees events: whole periods of the calendar.")
     recompute: Annotated[Duration | None, _ASSET] = Field(
         None, description="How far back a corrected input partition re-computes features."
@@ -45,11 +47,6 @@ class FeatureView(Spec):
     columns: Annotated[dict[str, Column], _ASSET] = Field(
         default_factory=dict, description="Declared feature columns; the rest is inferred and pinned."
     )
-
-    @field_validator("entity", "from_", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_body(self) -> FeatureView:

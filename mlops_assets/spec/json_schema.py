@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mlops_assets.spec.yaml_lines import KEYS_READ_AS_BOOLEANS
+
 _TEMPLATE: dict[str, Any] = {"type": "string", "pattern": r"\{\{.*\}\}"}
-_BOOLEAN_KEYS = {"on": True, "off": False}
 
 
 def written_schema(cls: type[BaseModel]) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def _written(node: Any) -> Any:
 
 def _name_boolean_keys(node: dict[str, Any]) -> None:
     """Let keys that YAML reads as booleans pass; unknown keys are named together with the valid ones."""
-    booleans = [value for name, value in _BOOLEAN_KEYS.items() if name in node["properties"]]
+    booleans = [value for name, value in KEYS_READ_AS_BOOLEANS.items() if name in node["properties"]]
     if booleans and node.get("additionalProperties") is False:
         del node["additionalProperties"]
         node["propertyNames"] = {"enum": [*node["properties"], *booleans]}

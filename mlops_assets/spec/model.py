@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from mlops_assets.spec.base import Name, Spec
+from mlops_assets.spec.base import Name, Spec, Texts
 from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.dataset import Partitions
 from mlops_assets.spec.decides import Decides, DecidesNothing, EachDecides
@@ -64,7 +64,7 @@ class Model(Spec):
     examples: Annotated[Examples | None, Decides("training_set", "scores", "predictions", "outcomes")] = Field(
         None, description="The simple form: a table that carries its target."
     )
-    entity: Annotated[tuple[str, ...], Decides("training_set", "scores", "predictions", "outcomes")] = Field(
+    entity: Annotated[Texts, Decides("training_set", "scores", "predictions", "outcomes")] = Field(
         (), description="Key column or columns of what is scored."
     )
     population: Annotated[str | None, Decides("training_set", "scores")] = Field(
@@ -93,11 +93,6 @@ class Model(Spec):
     retire_after: Annotated[Duration | None, DecidesNothing("When retirement is proposed; no asset is made of it.")] = Field(
         None, description="Propose retirement after this long without traffic."
     )
-
-    @field_validator("entity", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_form(self) -> Model:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlops_assets.errors import nearest
 from mlops_assets.spec.catalogue import Declaration
-from mlops_assets.spec.cron import cron_mistake
+from mlops_assets.spec.cron import WORDS, cron_mistake
 from mlops_assets.spec.digest import functions
 from mlops_assets.spec.findings import Findings, misspelling
 from mlops_assets.spec.lightgbm_parameters import CANONICAL, OBJECTIVES, SET_BY_TRAINING, wrong_value
@@ -71,7 +71,7 @@ def _function(owner: str, path: KeyPath, reference: str, folder: Path, findings:
 def check_schedule(owner: str, path: KeyPath, schedule: str | None, findings: Findings) -> None:
     """A schedule is a cron expression or one of the words for it."""
     if schedule is not None and (mistake := cron_mistake(schedule)):
-        findings.add(owner, path, mistake, suggestion=nearest(schedule.lower(), ("hourly", "daily", "weekly", "monthly")))
+        findings.add(owner, path, mistake, suggestion=nearest(schedule.lower(), WORDS))
 
 
 def check_metrics(model: Model, findings: Findings) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlops_assets.spec.base import FunctionRef, Name, Share, Spec, parse_share
+from mlops_assets.spec.base import FunctionRef, Name, OneOrMany, Share, Spec, Texts, parse_share
 from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.decides import Decides
 from mlops_assets.spec.durations import Duration
@@ -28,14 +28,11 @@ class Label(Spec):
     """The full form: a query over what came after the as-of time."""
 
     horizon: Duration = Field(description="The query sees rows with event_time in [$as_of, $as_of + horizon).")
-    from_: tuple[Name, ...] | None = Field(None, alias="from", description="Data sets that the query reads; default: those that it names.")
+    from_: Annotated[tuple[Name, ...], OneOrMany] | None = Field(
+        None, alias="from", description="Data sets that the query reads; default: those that it names."
+    )
     sql: str = Field(description="DuckDB query: the entity column or columns and exactly one more, the target.")
     default: Scalar | None = Field(None, description="Target of entities of the population that the query does not return.")
-
-    @field_validator("from_", mode="before", json_schema_input_type=str | tuple[str, ...] | None)
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
 
 class SklearnStep(Spec):
@@ -123,16 +120,11 @@ class Training(Spec):
     holdout: Annotated[Duration | Share, _ROWS] = Field(
         0.2, description="Newest matured part kept for judging; a share where data is undated."
     )
-    group_by: Annotated[tuple[str, ...], _ROWS] = Field((), description="Columns whose values never stand on both sides of the split.")
+    group_by: Annotated[Texts, _ROWS] = Field((), description="Columns whose values never stand on both sides of the split.")
     weights: Annotated[HalfLife | str, _ROWS] = Field("none", description="none, balanced, the name of a column, or {half_life: 60d}.")
     estimator: Annotated[Estimator, _LEARNING] = Field(Estimator(lightgbm={}), description="What learns.")
     tune: Annotated[Tune | None, _LEARNING] = Field(None, description="Search for parameters; absent: no search.")
     seed: Annotated[int, _LEARNING] = Field(7, ge=0, description="Seed of everything random.")
-
-    @field_validator("group_by", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
     @field_validator("window", mode="before", json_schema_input_type=str)
     @classmethod

@@ -15,7 +15,7 @@ from mlops_assets.errors import nearest
 from mlops_assets.spec.base import COLUMN_PATTERN, FUNCTION_PATTERN, NAME_PATTERN, parse_share
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
-from mlops_assets.spec.yaml_lines import line_of
+from mlops_assets.spec.yaml_lines import line_of, named_keys
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -88,14 +88,6 @@ def validate_document(
         at = line_of(lines or {}, path, line)
         problems.append(Problem(file=file, line=at, path=spell(path), **problem))
     return None, in_order(problems)
-
-
-def named_keys(value: Any) -> Any:
-    """The same data with text for keys: a reader of YAML 1.1 makes ``off`` and ``on`` booleans."""
-    if isinstance(value, dict):
-        names = {False: "off", True: "on"}
-        return {names[k] if isinstance(k, bool) else str(k): named_keys(inner) for k, inner in value.items()}
-    return [named_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
 def key_names(cls: type[BaseModel]) -> tuple[str, ...]:

@@ -15,6 +15,9 @@ _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _STARTED_EARLIER = ("while scanning a quoted scalar", "while parsing a flow mapping", "while parsing a flow sequence")
 
+KEYS_READ_AS_BOOLEANS = {"on": True, "off": False}
+"""What a reader of YAML 1.1, as Dagster's is, makes of these keys."""
+
 
 class _Loader(yaml.SafeLoader):
     """Dates stay text, as in Dagster's own reading of the same file."""
@@ -42,6 +45,14 @@ class Document:
     value: Any
     line: int
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
+
+
+def named_keys(value: Any) -> Any:
+    """The same data with text for keys, also those of :data:`KEYS_READ_AS_BOOLEANS`."""
+    if isinstance(value, dict):
+        names = {read: name for name, read in KEYS_READ_AS_BOOLEANS.items()}
+        return {names[k] if isinstance(k, bool) else str(k): named_keys(inner) for k, inner in value.items()}
+    return [named_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
 def line_of(lines: Mapping[KeyPath, int], path: KeyPath, default: int) -> int:
