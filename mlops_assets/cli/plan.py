@@ -27,7 +27,6 @@ def plan(
     from mlops_assets.plan.explain import explain, to_json
     from mlops_assets.settings import find_project
     from mlops_assets.spec.check import check_project
-    from mlops_assets.spec.digest import declared
     from mlops_assets.spec.problems import errors
 
     folder = find_project(project)
@@ -36,7 +35,7 @@ def plan(
         for problem in wrong:
             typer.echo(problem.text(folder), err=True)
         raise typer.Exit(1)
-    declared(name, catalogue)
+    catalogue.declared(name)
     compiled = compile_plan(catalogue)
     if json:
         print_json(to_json(compiled, catalogue, name))

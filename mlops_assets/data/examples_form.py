@@ -22,10 +22,12 @@ from mlops_assets.data.training_rows import (
 )
 from mlops_assets.data.visible import can_leak, find_partitions
 from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.covering import covering
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.windows import Windows, covering, model_windows
+from mlops_assets.spec.periods import Windows
+from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,7 +21,8 @@ from mlops_assets.functions import failed_at, resolve, source_digest
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
-from mlops_assets.spec.windows import ViewWindow, view_window
+from mlops_assets.spec.periods import ViewWindow
+from mlops_assets.spec.windows import view_window
 
 if TYPE_CHECKING:
     import pyarrow as pa

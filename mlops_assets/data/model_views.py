@@ -11,8 +11,11 @@ from mlops_assets.data.features import definition_digest
 from mlops_assets.data.training_rows import TrainingSetError, carried_names, unknown_column
 from mlops_assets.data.visible import MissingPartitionsError
 from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.covering import newest_ended
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.windows import Windows, newest_ended, view_names, view_window
+from mlops_assets.spec.periods import Windows
+from mlops_assets.spec.reads import view_names
+from mlops_assets.spec.windows import view_window
 
 if TYPE_CHECKING:
     from mlops_assets.data.store import Manifest, Store

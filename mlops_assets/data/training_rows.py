@@ -12,8 +12,8 @@ from mlops_assets.data.split import HOLDOUT, TRAIN, row_keys
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.model import Model
+from mlops_assets.spec.periods import Windows
 from mlops_assets.spec.training import HalfLife
-from mlops_assets.spec.windows import Windows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from mlops_assets.data.query_rules import Query, SandboxError
 from mlops_assets.data.sandbox import Sandbox, quote
 from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.spec.covering import dataset_keys
 from mlops_assets.spec.dataset import Dataset
-from mlops_assets.spec.windows import dataset_keys
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,17 +13,10 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.lifecycle.declared import read_differently
 from mlops_assets.spec.calendar import Calendar
-from mlops_assets.spec.windows import (
-    ViewWindow,
-    covering,
-    dataset_keys,
-    label_sources,
-    model_windows,
-    newest_ended,
-    population_sources,
-    view_names,
-    view_window,
-)
+from mlops_assets.spec.covering import covering, dataset_keys, newest_ended
+from mlops_assets.spec.periods import ViewWindow
+from mlops_assets.spec.reads import label_sources, population_sources, view_names
+from mlops_assets.spec.windows import model_windows, view_window
 
 if TYPE_CHECKING:
     from datetime import datetime

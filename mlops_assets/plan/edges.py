@@ -9,7 +9,8 @@ from mlops_assets.spec.calendar import COARSENESS, Calendar, Every
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.windows import label_sources, model_windows, population_sources, view_names, view_partitions, view_window
+from mlops_assets.spec.reads import label_sources, population_sources, view_names
+from mlops_assets.spec.windows import model_windows, view_partitions, view_window
 
 Mapped = Literal["same", "window", "expanding", "all", "unpartitioned"]
 

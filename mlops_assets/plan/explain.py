@@ -13,9 +13,10 @@ from mlops_assets.plan.edges import PlannedEdge
 from mlops_assets.plan.plan import Plan
 from mlops_assets.spec.calendar import Calendar
 from mlops_assets.spec.catalogue import Catalogue
-from mlops_assets.spec.digest import declared, spec_digest, written
+from mlops_assets.spec.digest import spec_digest, written
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.windows import Windows, model_windows
+from mlops_assets.spec.periods import Windows
+from mlops_assets.spec.windows import model_windows
 
 _WIDTH = 118
 _EMPTY: tuple[tuple[str, object], ...] = (("off", False), ("tags", {}), ("approvals", {}))
@@ -53,7 +54,7 @@ def explain(plan: Plan, catalogue: Catalogue, name: str) -> str:
 
 
 def _explain(plan: Plan, catalogue: Catalogue, name: str) -> Iterator[str]:
-    declaration = declared(name, catalogue)
+    declaration = catalogue.declared(name)
     origin = catalogue.origins[name]
     project = catalogue.project.absolute()
     file = origin.file.absolute()
@@ -168,7 +169,7 @@ def to_json(plan: Plan, catalogue: Catalogue, name: str) -> dict[str, Any]:
     Raises:
         MlopsError: when nothing of that name is declared.
     """
-    declaration = declared(name, catalogue)
+    declaration = catalogue.declared(name)
     part = plan.upstream_of(name)
     return {
         "schema": 1,

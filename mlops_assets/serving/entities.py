@@ -16,7 +16,7 @@ from mlops_assets.modeling.signature import InputProblem
 from mlops_assets.serving.errors import RequestError, ServingError, invalid_rows
 from mlops_assets.serving.online import OnlineRow, OnlineStore
 from mlops_assets.serving.rows import key_text
-from mlops_assets.spec.windows import view_names
+from mlops_assets.spec.reads import view_names
 
 if TYPE_CHECKING:
     from mlops_assets.spec.catalogue import Catalogue

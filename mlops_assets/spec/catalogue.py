@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
@@ -58,6 +59,20 @@ class Catalogue:
             models={d.name: d for d in declarations if isinstance(d, Model)},
             origins={d.name: Origin(project / "defs.yaml") for d in declarations},
         )
+
+    def declared(self, name: str) -> Declaration:
+        """The declaration of that name.
+
+        Raises:
+            MlopsError: when there is none, naming the nearest.
+        """
+        found = self.models.get(name) or self.views.get(name) or self.datasets.get(name)
+        if found is None:
+            valid = [*self.models, *self.views, *self.datasets]
+            guess = nearest(name, valid)
+            do = f"Did you mean {guess!r}?" if guess else None if valid else "Nothing is declared here."
+            raise MlopsError(f"there is no model, feature view or data set {name!r}.", valid=valid, do=do)
+        return found
 
     def folder(self, name: str) -> Path:
         """Folder of the defs.yaml that declares ``name``."""

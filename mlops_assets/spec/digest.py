@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.functions import source_digest
 from mlops_assets.spec.catalogue import Catalogue, Declaration
 from mlops_assets.spec.dataset import Dataset
@@ -15,7 +14,7 @@ from mlops_assets.spec.decides import deciding
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
-from mlops_assets.spec.windows import label_sources, population_sources, view_names
+from mlops_assets.spec.reads import uses
 
 
 def canonical(value: Any) -> str:
@@ -49,7 +48,7 @@ def declaration_digest(name: str, catalogue: Catalogue, digest: str) -> str:
         digest: which one: a kind of its assets, or ``rows``. The marks on its fields say what enters: :mod:`mlops_assets.spec.decides`.
     """
     content = _content(name, catalogue)
-    keys = deciding(type(declared(name, catalogue)), digest)
+    keys = deciding(type(catalogue.declared(name)), digest)
     if keys is not None:
         content = {"functions": content["functions"], **{key: _dig(content["declaration"], key) for key in keys}}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
@@ -57,41 +56,10 @@ def declaration_digest(name: str, catalogue: Catalogue, digest: str) -> str:
 
 def written(name: str, catalogue: Catalogue) -> dict[str, Any]:
     """The declaration with its defaults filled in, as plain data; values from the environment as they are written."""
-    declaration = declared(name, catalogue)
+    declaration = catalogue.declared(name)
     dumped = declaration.model_dump(mode="json", by_alias=True)
     result: dict[str, Any] = _as_written(dumped, catalogue.origins[name].written)
     return result
-
-
-def uses(name: str, catalogue: Catalogue) -> tuple[str, ...]:
-    """Names of the feature views and data sets that ``name`` reads, directly or not, sorted; unknown names are left out."""
-    declaration = declared(name, catalogue)
-    if isinstance(declaration, Dataset):
-        return ()
-    if isinstance(declaration, FeatureView):
-        return tuple(sorted({d for d in declaration.from_ if d in catalogue.datasets}))
-    found = set()
-    if declaration.examples is not None:
-        found.add(declaration.examples.from_)
-    for view in view_names(declaration):
-        found |= {view, *(catalogue.views[view].from_ if view in catalogue.views else ())}
-    found |= {*label_sources(declaration, catalogue), *population_sources(declaration, catalogue)}
-    return tuple(sorted(n for n in found if n in catalogue.datasets or n in catalogue.views))
-
-
-def declared(name: str, catalogue: Catalogue) -> Declaration:
-    """The declaration of that name.
-
-    Raises:
-        MlopsError: when there is none, naming the nearest.
-    """
-    found = catalogue.models.get(name) or catalogue.views.get(name) or catalogue.datasets.get(name)
-    if found is None:
-        valid = [*catalogue.models, *catalogue.views, *catalogue.datasets]
-        guess = nearest(name, valid)
-        do = f"Did you mean {guess!r}?" if guess else None if valid else "Nothing is declared here."
-        raise MlopsError(f"there is no model, feature view or data set {name!r}.", valid=valid, do=do)
-    return found
 
 
 def functions(declaration: Declaration) -> Iterator[tuple[KeyPath, str]]:
@@ -113,7 +81,7 @@ def functions(declaration: Declaration) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _content(name: str, catalogue: Catalogue) -> dict[str, Any]:
-    declaration = declared(name, catalogue)
+    declaration = catalogue.declared(name)
     folder = catalogue.folder(name)
     sources = {reference: source_digest(reference, folder) for _, reference in functions(declaration)}
     return {"kind": type(declaration).__name__, "declaration": written(name, catalogue), "functions": sources}

@@ -10,9 +10,9 @@ from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.findings import KnownColumns
 from mlops_assets.spec.model import Model
+from mlops_assets.spec.reads import view_names
 from mlops_assets.spec.sources import CsvFormat
 from mlops_assets.spec.sql import output
-from mlops_assets.spec.windows import view_names
 
 UNKNOWN = KnownColumns((), False)
 

@@ -8,8 +8,8 @@ from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.findings import Findings
 from mlops_assets.spec.known_columns import feature_columns
 from mlops_assets.spec.model import Model
+from mlops_assets.spec.reads import label_sources, population_sources
 from mlops_assets.spec.sql import mentions, output
-from mlops_assets.spec.windows import label_sources, population_sources
 
 
 def view_leaks(view: FeatureView, findings: Findings) -> None:

@@ -19,6 +19,7 @@ from mlops_assets.errors import MlopsError
 from mlops_assets.plan import compile_plan
 from mlops_assets.plan.kinds import KINDS
 from mlops_assets.spec import CalendarError, Dataset, Duration, FeatureView, Model, Training
+from mlops_assets.spec.base import FUNCTION_PATTERN
 from mlops_assets.spec.catalogue import Catalogue, Declaration
 from mlops_assets.spec.check import check_project
 from mlops_assets.spec.decides import ROWS, Decides, DecidesNothing, EachDecides, deciding, inner_spec, mark_of
@@ -262,6 +263,8 @@ def test_a_field_moves_the_digests_that_its_mark_names_and_no_others(place: Plac
     mark = marked(place)
     assert mark is not None, f"{place} has no mark, and so enters everything"
     everything = _functions(before) != _functions(after)
+    field = place.owner.model_fields[place.name]
+    assert everything == (repr(FUNCTION_PATTERN) in repr((field.annotation, field.metadata))), "functions() of spec.digest must tell of it"
     named = set(moved) if everything else set(mark.digests) if isinstance(mark, Decides) else set()
     assert {digest for digest, it_did in moved.items() if it_did} == {"definition"} | (named & set(moved))
 

@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 
 from mlops_assets.spec import Dataset, Model
 from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.covering import covering, dataset_keys
+from mlops_assets.spec.periods import Windows
+from mlops_assets.spec.reads import label_sources, tables_named
 from mlops_assets.spec.windows import (
     WindowError,
-    Windows,
-    covering,
-    dataset_keys,
-    label_sources,
     model_partitions,
     model_problems,
     model_windows,
-    tables_named,
     view_partitions,
     view_problems,
     view_window,

@@ -9,7 +9,8 @@ from mlops_assets.data.visible import Moment, keys_at
 from mlops_assets.lifecycle.watching.labels import feedback_of, matured
 from mlops_assets.lifecycle.watching.tables import current, inputs_of, window_keys
 from mlops_assets.plan.checks import estimates
-from mlops_assets.spec.windows import label_sources, model_windows
+from mlops_assets.spec.reads import label_sources
+from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     from mlops_assets.data.store import Manifest

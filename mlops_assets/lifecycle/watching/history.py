@@ -12,7 +12,8 @@ from mlops_assets.lifecycle.watching.performance import monitored_metric
 from mlops_assets.retraining.evidence import champion_of, window_of
 from mlops_assets.retraining.history import Champion, History, Request, Window
 from mlops_assets.spec.metrics import GREATER_IS_BETTER
-from mlops_assets.spec.windows import label_sources, model_windows, population_sources, view_names
+from mlops_assets.spec.reads import label_sources, population_sources, view_names
+from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.events import Event

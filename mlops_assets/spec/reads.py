@@ -1,0 +1,51 @@
+"""What a declaration reads, by name: feature views, and data sets, also those that a query names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.feature_view import FeatureView
+from mlops_assets.spec.model import Model
+
+
+def tables_named(sql: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``names`` that stand as identifiers in ``sql`` (outside comments and text), in the order of ``names``."""
+    bare = re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", " ", sql, flags=re.DOTALL)
+    words = {word.lower() for word in re.findall(r"[A-Za-z_]\w*", bare)}
+    return tuple(name for name in names if name.lower() in words)
+
+
+def label_sources(model: Model, catalogue: Catalogue) -> tuple[str, ...]:
+    """Data sets that the label query reads: the declared ones, else those that it names."""
+    if model.label is None:
+        return ()
+    return model.label.from_ or tables_named(model.label.sql, catalogue.datasets)
+
+
+def population_sources(model: Model, catalogue: Catalogue) -> tuple[str, ...]:
+    """Data sets that the population query names."""
+    return tables_named(model.population, catalogue.datasets) if model.population else ()
+
+
+def view_names(model: Model) -> tuple[str, ...]:
+    """Feature views that a model uses, in the order in which it first names them."""
+    return tuple(dict.fromkeys(feature.split(".", 1)[0] for feature in model.features))
+
+
+def uses(name: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """Names of the feature views and data sets that ``name`` reads, directly or not, sorted; unknown names are left out."""
+    declaration = catalogue.declared(name)
+    if isinstance(declaration, Dataset):
+        return ()
+    if isinstance(declaration, FeatureView):
+        return tuple(sorted({d for d in declaration.from_ if d in catalogue.datasets}))
+    found = set()
+    if declaration.examples is not None:
+        found.add(declaration.examples.from_)
+    for view in view_names(declaration):
+        found |= {view, *(catalogue.views[view].from_ if view in catalogue.views else ())}
+    found |= {*label_sources(declaration, catalogue), *population_sources(declaration, catalogue)}
+    return tuple(sorted(n for n in found if n in catalogue.datasets or n in catalogue.views))
