@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from mlops_assets.errors import nearest
 from mlops_assets.spec.base import COLUMN_PATTERN, FUNCTION_PATTERN, NAME_PATTERN, parse_share
 from mlops_assets.spec.durations import Duration
+from mlops_assets.spec.places import Place, is_union, key_names, mapping_member, place_of, plain
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
 from mlops_assets.spec.yaml_lines import line_of, named_keys
 
@@ -44,18 +43,6 @@ _KINDS = {
     "date_from_datetime_parsing": "a date such as 2026-01-31",
     "date_from_datetime_inexact": "a date such as 2026-01-31",
 }
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where in the language a finding stands."""
-
-    path: KeyPath
-    annotation: Any
-    owner: type[BaseModel] | None
-    union: KeyPath | None
-    member: str | None
-    choices: Any
 
 
 def validate_document(
@@ -90,13 +77,8 @@ def validate_document(
     return None, in_order(problems)
 
 
-def key_names(cls: type[BaseModel]) -> tuple[str, ...]:
-    """Keys that a mapping of this kind may have, as they are written in YAML."""
-    return tuple(field.alias or name for name, field in cls.model_fields.items())
-
-
 def _readable(cls: type[BaseModel], findings: Sequence[Any], data: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    placed = [(finding, _place(cls, finding["loc"])) for finding in findings]
+    placed = [(finding, place_of(cls, finding["loc"])) for finding in findings]
     misspelt = set()
     for finding, place in placed:
         if finding["type"] == "extra_forbidden" and place.owner is not None:
@@ -108,7 +90,7 @@ def _readable(cls: type[BaseModel], findings: Sequence[Any], data: Any) -> Itera
             continue
         if place.union is not None:
             value = _value(data, place.union)
-            member = _mapping_member(place.choices) if isinstance(value, dict) else None
+            member = mapping_member(place.choices) if isinstance(value, dict) else None
             if member is not None and member.__name__ != place.member:
                 continue
             if member is None:
@@ -122,63 +104,9 @@ def _readable(cls: type[BaseModel], findings: Sequence[Any], data: Any) -> Itera
         yield path, _sentence(finding, place, _value(data, place.path))
 
 
-def _place(cls: type[BaseModel], loc: Sequence[str | int]) -> _Place:
-    """Follow pydantic's location through the language; its tags for the members of a union are no keys."""
-    path: list[str | int] = []
-    annotation: Any = cls
-    owner: type[BaseModel] | None = None
-    union: KeyPath | None = None
-    member: str | None = None
-    choices: Any = None
-    for part in loc:
-        annotation = _plain(annotation)
-        if _is_union(annotation):
-            union, member, choices = tuple(path), str(part), annotation
-            annotation = next((a for a in get_args(annotation) if getattr(_plain(a), "__name__", None) == part), Any)
-            continue
-        if part == "[key]":
-            continue
-        path.append(part)
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            owner = annotation
-            field = next((f for name, f in owner.model_fields.items() if part in (name, f.alias)), None)
-            annotation = field.annotation if field else Any
-            if field is not None and field.metadata:
-                annotation = Annotated[annotation, *field.metadata]
-        elif get_origin(annotation) is dict:
-            annotation = get_args(annotation)[1]
-        elif get_origin(annotation) in (tuple, list):
-            annotation = get_args(annotation)[0]
-        else:
-            annotation = Any
-    return _Place(tuple(path), annotation, owner, union, member, choices)
-
-
-def _plain(annotation: Any) -> Any:
-    """Without metadata and without None."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, types.UnionType):
-        rest = [a for a in get_args(annotation) if a is not type(None)]
-        if len(rest) == 1:
-            return _plain(rest[0])
-        if len(rest) < len(get_args(annotation)):
-            return Union[tuple(rest)]  # noqa: UP007
-    return annotation
-
-
-def _is_union(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, types.UnionType)
-
-
-def _mapping_member(choices: Any) -> type[BaseModel] | None:
-    members = [_plain(a) for a in get_args(choices)]
-    return next((m for m in members if isinstance(m, type) and issubclass(m, BaseModel)), None)
-
-
 def _describe(annotation: Any) -> str:
     """What may stand where this annotation is, in words."""
-    if _is_union(annotation) or (get_origin(annotation) is None and annotation is Any):
+    if is_union(annotation) or (get_origin(annotation) is None and annotation is Any):
         return " or ".join(dict.fromkeys(_describe(a) for a in get_args(annotation) if a is not type(None))) or "valid"
     if get_origin(annotation) is Annotated:
         shares = any(isinstance(m, BeforeValidator) and m.func is parse_share for m in get_args(annotation)[1:])
@@ -193,7 +121,7 @@ def _describe(annotation: Any) -> str:
     return names.get(annotation, "valid here")
 
 
-def _sentence(finding: Any, place: _Place, value: Any) -> dict[str, Any]:
+def _sentence(finding: Any, place: Place, value: Any) -> dict[str, Any]:
     kind, context = finding["type"], finding.get("ctx", {})
     if kind == "missing":
         field = place.owner.model_fields.get(_field_name(place.owner, place.path[-1])) if place.owner else None
@@ -211,7 +139,7 @@ def _sentence(finding: Any, place: _Place, value: Any) -> dict[str, Any]:
             "about": "key",
         }
     if kind in ("literal_error", "enum"):
-        valid = tuple(str(v) for v in get_args(_plain(place.annotation)))
+        valid = tuple(str(v) for v in get_args(plain(place.annotation)))
         return {"found": f"found {_short(value)}", "valid": valid, "suggestion": nearest(str(value), valid)}
     if kind == "string_pattern_mismatch":
         what = _PATTERNS.get(context.get("pattern", ""), f"of the form {context.get('pattern')}")
@@ -234,7 +162,7 @@ def _field_name(owner: type[BaseModel], key: str | int) -> str:
 def _deeper(owner: type[BaseModel], name: str) -> str | None:
     """Key of ``owner`` below which ``name`` would be valid."""
     for key, field in owner.model_fields.items():
-        inner = _plain(field.annotation)
+        inner = plain(field.annotation)
         if isinstance(inner, type) and issubclass(inner, BaseModel) and name in key_names(inner):
             return field.alias or key
     return None
