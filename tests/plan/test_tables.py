@@ -64,12 +64,13 @@ def test_checks_of_a_kind_have_names_of_their_own() -> None:
 
 def test_the_readme_says_of_sensors_what_the_plan_says() -> None:
     text, head = README.read_text("utf-8"), "| sensor | what it does |\n|---|---|\n"
-    before, _, rest = text.partition(head)
-    found, after = rest[: rest.index("\n\n") + 1], rest[rest.index("\n\n") + 1 :]
     table = "".join(f"| `{row.name.format(model='churn')}` | {row.about(None)} |\n" for row in SENSORS)
+    before, _, rest = text.partition(head)
+    _, _, after = rest.partition("\n\n")
+    said = f"{before}{head}{table}\n{after}"
     if os.environ.get("UPDATE_SNAPSHOTS"):
-        README.write_text(f"{before}{head}{table}{after}", "utf-8")
-    assert found == table
+        README.write_text(said, "utf-8")
+    assert README.read_text("utf-8") == said
 
 
 def test_the_readme_says_what_is_checked() -> None:
