@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.errors import Refused
 from mlops_assets.ledger.events import minute
-from mlops_assets.ledger.kinds import ENVIRONMENTS
+from mlops_assets.ledger.words import ENVIRONMENTS
 from mlops_assets.spec.durations import Duration
 
 if TYPE_CHECKING:
     from mlops_assets.components.workspace import Workspace
-    from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.actors import Actor
 
 
 def ask(workspace: Workspace, name: str, version: int | None, who: Actor, needed: int, refusal: Refused) -> Refused:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.cli.watching import describe_watching, watching_text
 from mlops_assets.components.decisions import approvals_needed
 from mlops_assets.errors import MlopsError
-from mlops_assets.governance.approvals import standing
+from mlops_assets.ledger.approvals import standing
 from mlops_assets.ledger.events import minute
 from mlops_assets.ledger.state import DeploymentState, Version
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.ledger.kinds import ENVIRONMENTS
 from mlops_assets.ledger.state import DeploymentState, State, Version
+from mlops_assets.ledger.words import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from mlops_assets.registry import Registry

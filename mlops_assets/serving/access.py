@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mlops_assets.governance.principals import Actor, KeyRefused, authenticate
+from mlops_assets.governance.principals import KeyRefused, authenticate
+from mlops_assets.ledger.actors import Actor, Key
 from mlops_assets.ledger.events import read_time
-from mlops_assets.ledger.state import Key
 from mlops_assets.serving.errors import RequestError
 
 CALLERS = ("caller",)

@@ -20,7 +20,7 @@ from mlops_assets.serving.predicting import NotTyped, Predictor, Scored
 from mlops_assets.serving.rows import Rows, read_document, text_of_rows
 
 if TYPE_CHECKING:
-    from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.actors import Actor
     from mlops_assets.serving.deployment import Deployed, Variant
     from mlops_assets.serving.entities import EntityFeatures, Freshness
     from mlops_assets.serving.follower import Follower
