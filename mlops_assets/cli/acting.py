@@ -72,7 +72,7 @@ def known(workspace: Workspace, name: str) -> DeploymentState:
 
 def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
     """Let MLflow's aliases and tags follow; says what is wrong where MLflow does not, since the ledger has decided already."""
-    from mlops_assets.governance.following import follow
+    from mlops_assets.registry.following import follow
 
     try:
         differences = follow(workspace.registry, workspace.ledger.fold(), name)

@@ -67,7 +67,7 @@ def transition_metadata(workspace: Workspace, name: str, event: Event) -> dict[s
 def follow(workspace: Workspace, name: str) -> None:
     """Let MLflow's aliases and tags follow the ledger. The ledger has decided already, so a failure here is repaired by the next sync."""
     from mlops_assets.errors import MlopsError
-    from mlops_assets.governance.following import follow as follow_ledger
+    from mlops_assets.registry.following import follow as follow_ledger
 
     try:
         follow_ledger(workspace.registry, workspace.ledger.fold(), name)
