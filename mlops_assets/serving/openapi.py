@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import mlops_assets
 from mlops_assets.serving.access import ROUTES, Route
-from mlops_assets.serving.open_inference import DATATYPES
+from mlops_assets.serving.protocols.open_inference import DATATYPES
 
 if TYPE_CHECKING:
     from mlops_assets.modeling.bundle import Bundle
