@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.serving.access import Gate
-from mlops_assets.serving.compaction import backlog
 from mlops_assets.serving.follower import Follower
 from mlops_assets.serving.journal import Journal
 from mlops_assets.serving.metrics import Metrics, worker_name
 from mlops_assets.serving.requests import Limits
 from mlops_assets.serving.routing import Variant
+from mlops_assets.serving.segments import backlog
 from mlops_assets.serving.server import Server
 
 if TYPE_CHECKING:
