@@ -113,7 +113,7 @@ def tell(workspace: Workspace, name: str, key: str | None, drift: Drift, run_id:
 
 
 def _named(part: str) -> bool:
-    from mlops_assets.ledger.kinds import IDENTIFIER
+    from mlops_assets.ledger.fields import IDENTIFIER
 
     return IDENTIFIER.check(part)
 
