@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "lifecycle": {"spec", "plan", "settings"} | CORE | ADAPTERS | LEAVES,
     "instance": {"settings"} | LEAVES,
     "components": {"spec", "plan", "settings", "lifecycle", "instance", "registry", "ledger", "data"} | LEAVES,
-    "running": {"spec", "plan", "settings", "lifecycle", "instance", "registry", "components"} | LEAVES,
+    "running": {"spec", "plan", "settings", "lifecycle", "instance", "registry", "components", "serving"} | LEAVES,
     "definitions": {"components", "lifecycle", "settings"},
     "cli": {"spec", "plan", "settings", "lifecycle", "instance", "components", "running", "examples"} | CORE | ADAPTERS | LEAVES,
     "__main__": {"cli"},
