@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlops_assets.errors import nearest
 from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.spec.durations import Duration
-from mlops_assets.spec.metrics import GREATER_IS_BETTER, TASK_METRICS
+from mlops_assets.spec.metrics import GREATER_IS_BETTER, SIGNED, metric_names
 from mlops_assets.spec.training import SearchRange, Tune
 
 if TYPE_CHECKING:
@@ -208,12 +208,12 @@ def _seconds(limit: Duration) -> float:
 
 
 def _check_metric(metric: str, task: str) -> None:
-    valid = TASK_METRICS[task]
-    if metric == "bias" or metric not in valid:
+    valid = metric_names(task)
+    if metric in SIGNED or metric not in valid:
         guess = nearest(metric, valid)
         raise ModelingError(
             f"{metric!r} is nothing that a search for {task} can optimise.",
             where=f"{WHERE}.metric",
-            valid=[name for name in valid if name != "bias"],
+            valid=[name for name in valid if name not in SIGNED],
             do=f"Did you mean {guess!r}?" if guess and guess != metric else None,
         )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlops_assets.modeling.bootstrap import Interval
-    from mlops_assets.modeling.metrics import Statistic
+    from mlops_assets.modeling.metrics.statistic import Statistic
     from mlops_assets.spec.monitor import PerformanceRule
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -129,7 +129,7 @@ def _coded(reference: Reference, rows: pa.Table) -> Array:
 def _binary(y: Array, score: Array) -> dict[str, Array]:
     import numpy as np
 
-    from mlops_assets.modeling.metrics import LOG_FLOOR
+    from mlops_assets.modeling.metrics.pointwise import LOG_FLOOR
 
     hit, called = y == 1, score >= 0.5
     loss = np.square(score - y)
@@ -149,7 +149,7 @@ def _binary(y: Array, score: Array) -> dict[str, Array]:
 def _multiclass(y: Array, score: Array) -> dict[str, Array]:
     import numpy as np
 
-    from mlops_assets.modeling.metrics import LOG_FLOOR, probability_of_outcome
+    from mlops_assets.modeling.metrics.pointwise import LOG_FLOOR, probability_of_outcome
 
     chance = probability_of_outcome(y, score)
     return {
@@ -212,7 +212,7 @@ def _worth(sums: dict[str, Array], n: int) -> float:
 def _statistics(task: str, names: tuple[str, ...], sums: Array, histogram: Array | None) -> dict[str, Statistic]:
     import numpy as np
 
-    from mlops_assets.modeling.metrics import Statistic
+    from mlops_assets.modeling.metrics.statistic import Statistic
 
     at = {name: place for place, name in enumerate(names)}
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.gates.result import GateContext
+from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.holdout import TARGET, predict
 
 if TYPE_CHECKING:
