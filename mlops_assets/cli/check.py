@@ -11,7 +11,7 @@ from mlops_assets.cli.acting import answering
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 
 if TYPE_CHECKING:
-    from mlops_assets.modeling.gates.proof import Proof
+    from mlops_assets.modeling.known_bad import Proof
     from mlops_assets.spec.catalogue import Catalogue
     from mlops_assets.spec.problems import Problem
 
@@ -104,7 +104,7 @@ def _proof_in_words(proof: Proof) -> str:
 def _check_gates(catalogue: Catalogue, name: str, json: bool) -> None:
     """Feed every gate of a model a known-bad case and a good one, and say what it answered."""
     from mlops_assets.errors import MlopsError, nearest
-    from mlops_assets.modeling.gates.proof import prove
+    from mlops_assets.modeling.known_bad import prove
 
     model = catalogue.models.get(name)
     if model is None:

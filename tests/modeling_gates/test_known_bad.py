@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mlops_assets.modeling.gates import gates_of
-from mlops_assets.modeling.gates.proof import Proof, prove
+from mlops_assets.modeling.known_bad import Proof, prove
 
 from .cases import model_of
 
