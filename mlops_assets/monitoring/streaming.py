@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.monitoring.columns import PREDICTION_ID, SCORE, TARGET
-from mlops_assets.monitoring.outcomes import Coverage, _columns, _connect, _listed, _name, _text
+from mlops_assets.monitoring.outcomes import Coverage
 from mlops_assets.monitoring.performance import Performance, judge_performance
 from mlops_assets.monitoring.reference import Reference, scores_of
+from mlops_assets.monitoring.sql import columns_of, connect, listed, quoted_name, quoted_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,14 +76,14 @@ def _batches(reference: Reference, files: Sequence[str | Path], memory_limit: st
     """Labelled rows with their block, a batch at a time."""
     import pyarrow as pa
 
-    with closing(_connect(memory_limit)) as connection:
+    with closing(connect(memory_limit)) as connection:
         for file in files:
-            connection.execute(f"create or replace view outcome_file as select * from read_parquet({_text(str(file))})")
-            present = _columns(connection, "outcome_file")
+            connection.execute(f"create or replace view outcome_file as select * from read_parquet({quoted_text(str(file))})")
+            present = columns_of(connection, "outcome_file")
             keys = [column for column in reference.entity if column in present] or [PREDICTION_ID]
             query = (
-                f"select (hash({_listed(keys)}) % {BLOCKS})::usmallint as __block, {_name(SCORE)}, {_name(TARGET)} from outcome_file "
-                f"where {_name(TARGET)} is not null and {_name(SCORE)} is not null"
+                f"select (hash({listed(keys)}) % {BLOCKS})::usmallint as __block, {listed([SCORE, TARGET])} from outcome_file "
+                f"where {quoted_name(TARGET)} is not null and {quoted_name(SCORE)} is not null"
             )
             reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(BATCH)
             for batch in reader:
