@@ -80,7 +80,7 @@ class Bundle:
         provenance: what it came from.
         rows: number of training rows.
         params: all parameters of the estimator.
-        kind: lightgbm, sklearn or python.
+        kind: of the estimator, one of :data:`~mlops_assets.spec.estimators.ESTIMATOR_KINDS`.
         digest: SHA-256 that covers every byte of the directory.
         trees_digest: for LightGBM the digest of its trees alone, which a rebuild must meet; else None.
         folder: where it lies; a Python estimator is read from there when it first scores.

@@ -123,6 +123,7 @@ DEFAULT_GATES = tuple(row.name for row in GATES if row.default)
 GATE_KINDS = (*(row.name for row in GATES if not row.default), "gate")
 """Keys of which a gate has exactly one: a kind that is declared, or ``gate`` for a default one."""
 
+# A type checker reads a Literal only as it is written.
 if TYPE_CHECKING:
     DefaultGate = str
 else:

@@ -15,6 +15,7 @@ from mlops_assets.spec.findings import Findings
 from mlops_assets.spec.metrics import GREATER_IS_BETTER, OTHER_NAMES, SERVING_METRICS, metric_names
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
+from mlops_assets.spec.tasks import TASKS
 
 _OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 _TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
@@ -95,7 +96,7 @@ def check_metrics(model: Model, findings: Findings) -> None:
     for path, metric, valid in named:
         if metric in valid:
             continue
-        elsewhere = [task for task in ("binary_classification", "multiclass_classification", "regression") if metric in metric_names(task)]
+        elsewhere = [task for task in TASKS if metric in metric_names(task)]
         if elsewhere:
             findings.add(model.name, path, f"{metric} is a metric of {elsewhere[0]}, but the task is {model.task}", valid=valid)
         else:

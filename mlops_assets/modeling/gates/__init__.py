@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, cast
 
 from mlops_assets.errors import MlopsError
-from mlops_assets.modeling.gate_result import GateResult, Status, worst
+from mlops_assets.modeling.gate_result import GateResult, Status
 from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.spec.gates import Gate, gate_names
 from mlops_assets.spec.model import Model
@@ -14,7 +14,7 @@ from mlops_assets.spec.model import Model
 if TYPE_CHECKING:
     from mlops_assets.modeling.gates.protocol import GateModule
 
-__all__ = ["GateContext", "GateResult", "Status", "gate_module", "gates_of", "judge_all", "judge_one", "worst"]
+__all__ = ["GateContext", "GateResult", "Status", "gate_module", "gates_of", "judge_all", "judge_one"]
 
 
 def gates_of(model: Model) -> list[tuple[str, str]]:
