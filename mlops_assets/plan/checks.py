@@ -7,17 +7,8 @@ from typing import Literal
 from mlops_assets.plan.model import AssetKind, PlannedCheck
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
-from mlops_assets.spec.gates import Gate, gate_names
+from mlops_assets.spec.gates import gate_names
 from mlops_assets.spec.model import Model
-
-_DEFAULT_GATES = {
-    "beats_naive": "Better than the naive model, by the lower confidence bound.",
-    "leakage": "No feature alone decides the target, shuffled labels score as chance, and nothing crosses the split.",
-    "champion": "Not worse than the champion on the same rows, by more than the margin.",
-    "calibration": "Predicted probabilities agree with observed rates.",
-    "label_quality": "The holdout has every class, matured labels and a steady base rate.",
-    "consistency": "The bundle scores the same rows alike in batch and in the server.",
-}
 
 
 def dataset_checks(dataset: Dataset) -> tuple[PlannedCheck, ...]:
@@ -58,8 +49,8 @@ def evaluation_checks(model: Model) -> tuple[PlannedCheck, ...]:
     """Every gate of the model."""
     asset = f"{model.name}/evaluation"
     return tuple(
-        _check(asset, name, gate_words(gate), blocking=not gate.off, severity="WARN" if gate.off else "ERROR")
-        for name, gate in gate_names(model)
+        _check(asset, name, gate.words, blocking=not gate.off, severity="WARN" if gate.off else "ERROR")
+        for name, gate in gate_names(model.gates)
     )
 
 
@@ -96,27 +87,6 @@ def estimates(model: Model) -> bool:
     when = model.retrain.when if model.retrain else None
     triggers = (*when.any, *when.all) if when else ()
     return model.monitor.estimate_performance or any(trigger.estimated_performance is not None for trigger in triggers)
-
-
-def gate_words(gate: Gate) -> str:
-    """What a gate asks for, as one sentence."""
-    if gate.gate is not None:
-        return f"Turned off: {gate.reason}" if gate.off else _DEFAULT_GATES[gate.gate]
-    if gate.kind == "robustness":
-        how = f"noise of {gate.scale} standard deviations" if gate.robustness == "noise" else f"{gate.scale or 0:.0%} of values missing"
-        return f"With {how} the main metric falls by at most {gate.max_drop}."
-    if gate.kind == "latency":
-        return f"{(gate.latency or '').removesuffix('_ms')} of the time to score one row is at most {gate.at_most} ms."
-    subject = gate.metric or gate.fairness or gate.python or ""
-    if gate.attribute:
-        subject += f" over {gate.attribute}"
-    if gate.slice:
-        subject += f" for each {gate.slice}"
-    bounds = [f"at least {gate.at_least}"] if gate.at_least is not None else []
-    bounds += [f"at most {gate.at_most}"] if gate.at_most is not None else []
-    bounds += [f"not worse than the {gate.versus}'s by more than {gate.margin or 0}"] if gate.versus else []
-    confidence = f", with {gate.confidence:.0%} confidence" if gate.confidence else ""
-    return f"{subject}{' ' if bounds else ''}{' and '.join(bounds)}{confidence}."
 
 
 def _check(

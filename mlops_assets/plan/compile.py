@@ -100,7 +100,6 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
     partitions = model_partitions(model, catalogue)
     training_set, trained, evaluation, candidate = (f"{model.name}/{step}" for step in ("training_set", "model", "evaluation", "candidate"))
     challenger, champion = f"{model.name}/challenger", f"{model.name}/champion"
-    estimator = {"sklearn": "scikitlearn"}.get(model.training.estimator.kind, model.training.estimator.kind)
     question = f" {model.description}" if model.description else ""
 
     def asset(
@@ -131,7 +130,7 @@ def _model(model: Model, catalogue: Catalogue) -> tuple[PlannedAsset, ...]:
             trained,
             "model",
             f"The trained bundle.{question}",
-            (estimator, "mlflow"),
+            (model.training.estimator.row.shown_as, "mlflow"),
             (PlannedEdge(training_set, _same(partitions)),),
             fields=_MODEL_FIELDS,
         ),
