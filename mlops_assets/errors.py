@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_NEAR = 0.8
 
 
 class MlopsError(Exception):
@@ -41,3 +44,11 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name that is most like ``name``, if one is near enough to suggest."""
     matches = difflib.get_close_matches(name, [str(v) for v in valid], n=1, cutoff=0.6)
     return matches[0] if matches else None
+
+
+def misspelling(found: str, names: Iterable[str]) -> str | None:
+    """The name that ``found`` almost is; names that differ only in their digits are different names."""
+    match = difflib.get_close_matches(found, list(names), n=1, cutoff=_NEAR)
+    if not match or re.sub(r"\d", "", match[0]) == re.sub(r"\d", "", found):
+        return None
+    return match[0]

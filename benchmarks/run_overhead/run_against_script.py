@@ -33,9 +33,9 @@ def script(project: Path, as_of: str) -> None:
     from mlops_assets.lifecycle.bundles import provenance_of
     from mlops_assets.lifecycle.needs import read_by_model
     from mlops_assets.lifecycle.workspace import open_workspace
-    from mlops_assets.modeling.evaluation import evaluate
     from mlops_assets.modeling.figures import draw_figures
     from mlops_assets.modeling.gates import GateContext, judge_all
+    from mlops_assets.modeling.measuring import evaluate
     from mlops_assets.modeling.training import train
 
     workspace = open_workspace(project)

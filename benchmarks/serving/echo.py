@@ -28,7 +28,7 @@ def main() -> None:
     """Serve it as a worker of the prediction server is served."""
     import uvicorn
 
-    from mlops_assets.serving.protocol import TurnwiseProtocol
+    from mlops_assets.serving.turnwise import TurnwiseProtocol
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)

@@ -13,7 +13,7 @@ from mlops_assets.cli.common import print_json
 from mlops_assets.errors import MlopsError, nearest
 
 if TYPE_CHECKING:
-    from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.actors import Actor
     from mlops_assets.ledger.events import Event
     from mlops_assets.ledger.state import DeploymentState
     from mlops_assets.lifecycle.workspace import Workspace

@@ -37,8 +37,8 @@ def approve(
     project: ProjectOption = None,
 ) -> None:
     """Approve a version for promotion: exactly its bundle, data, definition and verdict as they are now."""
-    from mlops_assets.governance.approvals import standing
     from mlops_assets.ledger import actions
+    from mlops_assets.ledger.approvals import standing
 
     with answering(json):
         workspace = open_for(project, environment)

@@ -39,8 +39,9 @@ def log(
 ) -> None:
     """Tell what happened to a model, in order."""
     from mlops_assets.errors import MlopsError, nearest
-    from mlops_assets.ledger.kinds import ENVIRONMENTS, KINDS
+    from mlops_assets.ledger.kinds import KINDS
     from mlops_assets.ledger.story import tell
+    from mlops_assets.ledger.words import ENVIRONMENTS
 
     with answering(json):
         for wanted in kind or ():

@@ -53,7 +53,8 @@ def show(
     project: ProjectOption = None,
 ) -> None:
     """List principals and their keys' prefixes."""
-    from mlops_assets.governance.principals import not_valid, valid_keys
+    from mlops_assets.governance.principals import valid_keys
+    from mlops_assets.ledger.actors import not_valid
 
     with answering(json):
         ledger = open_for(project, environment).ledger

@@ -28,7 +28,7 @@ def sync(
 
     Exit code 0: MLflow says what the ledger says; 1: something differs still.
     """
-    from mlops_assets.governance.following import follow
+    from mlops_assets.registry.following import follow
 
     with answering(json):
         workspace = open_for(project, environment)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.cli.watching import describe_watching, watching_text
 from mlops_assets.errors import MlopsError
-from mlops_assets.governance.approvals import standing
+from mlops_assets.ledger.approvals import standing
 from mlops_assets.ledger.events import minute
 from mlops_assets.ledger.state import DeploymentState, Version
 from mlops_assets.lifecycle.decisions import approvals_needed
@@ -71,7 +71,7 @@ def _version(workspace: Workspace, state: DeploymentState, version: Version, nee
 
 def _mlflow(workspace: Workspace, name: str, state: DeploymentState) -> dict[str, Any]:
     """Aliases as MLflow has them, and whether they are what the ledger says; ``agrees`` is None where MLflow does not answer."""
-    from mlops_assets.governance.following import aliases
+    from mlops_assets.registry.following import aliases
 
     if not state.versions:
         return {"aliases": {}, "agrees": None, "problem": None}

@@ -29,7 +29,7 @@ def up(
     """
     from urllib.parse import urlsplit
 
-    from mlops_assets.serving.together import run_together, services
+    from mlops_assets.running.together import run_together, services
     from mlops_assets.settings import load_settings
 
     settings = load_settings(project, environment)

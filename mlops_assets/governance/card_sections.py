@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_assets.governance.card_markdown import NOT_DECLARED, declared, digest, facts, interval, number, paragraphs, status, table, text
-
-if TYPE_CHECKING:
-    from mlops_assets.governance.card import CardRecords
+from mlops_assets.governance.card_records import CardRecords
 
 SHOWN_FEATURES = 20
 SHOWN_INPUTS = 40

@@ -12,15 +12,14 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
+from mlops_assets.ledger.actors import Actor, Key, holder, not_valid
 from mlops_assets.ledger.errors import Refused
-from mlops_assets.ledger.events import Draft, minute, read_time, written_time
-from mlops_assets.ledger.kinds import ROLES, SCOPE_PATTERN
-from mlops_assets.ledger.state import Key
+from mlops_assets.ledger.events import Draft, written_time
+from mlops_assets.ledger.words import ROLES, SCOPE_PATTERN
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.log import Ledger
@@ -34,37 +33,6 @@ _NOBODY = hashlib.sha256(b"").hexdigest()
 
 class KeyRefused(Refused):
     """The presented key is unknown, expired, revoked, or lacks the role or the scope."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does something: a principal with a key, or a name that nothing proves (the operating system's user, an automation).
-
-    An unproven name stands in the ledger as ``os:NAME``, so it never reads as a principal's.
-    """
-
-    name: str
-    roles: frozenset[str] = frozenset()
-    scopes: tuple[str, ...] = ()
-    key: str | None = None
-
-    @property
-    def proven(self) -> bool:
-        """Whether a key stands behind the name."""
-        return self.key is not None
-
-    def may(self, role: str, model: str | None = None, environment: str | None = None) -> bool:
-        """Whether a proven actor holds ``role`` (an admin holds all) for this model in this environment."""
-        return self.proven and (role in self.roles or "admin" in self.roles) and in_scope(self.scopes, model, environment)
-
-
-def in_scope(scopes: Iterable[str], model: str | None, environment: str | None) -> bool:
-    """Whether one of ``scopes`` (``environment/model``, ``*`` for any) covers this model in this environment."""
-    for scope in scopes:
-        at, _, name = scope.partition("/")
-        if at in ("*", environment) and name in ("*", model):
-            return True
-    return False
 
 
 def os_user() -> Actor:
@@ -98,16 +66,7 @@ def authenticate(keys: Mapping[str, Key], presented: str, now: datetime) -> Acto
         raise KeyRefused(
             f"the API key {prefix} of {known.principal} {why}.", do=f"An admin makes a new one: `mlops principals add {known.principal}`."
         )
-    return Actor(known.principal, frozenset(known.roles), known.scopes, prefix)
-
-
-def not_valid(key: Key, now: datetime) -> str | None:
-    """Why a known key is not valid at ``now``, or None."""
-    if key.revoked is not None:
-        return f"was revoked at {minute(key.revoked)}"
-    if key.expires is not None and now >= read_time(key.expires):
-        return f"expired at {minute(key.expires)}"
-    return None
+    return holder(known)
 
 
 def valid_keys(keys: Mapping[str, Key], now: datetime) -> list[Key]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mlops_assets.governance.approvals import standing
+from mlops_assets.ledger.approvals import standing
 from mlops_assets.ledger.events import minute, read_time
-from mlops_assets.ledger.rules import previous_champion
+from mlops_assets.ledger.rules.rolling_back import previous_champion
 from mlops_assets.ledger.state import DeploymentState, Version
 from mlops_assets.ledger.transitions import PRUNABLE
 

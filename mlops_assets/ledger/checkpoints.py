@@ -11,7 +11,7 @@ import base64
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,8 +22,6 @@ from mlops_assets.ledger.events import Event, canonical
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-    from mlops_assets.ledger.log import Ledger
 
 KEPT = frozenset({"promoted", "rolled_back"})
 """Kinds of event after which a checkpoint is kept whatever the count."""
@@ -66,8 +64,8 @@ class Checkpoints:
         self._key: Ed25519PrivateKey | None = None
         self._log: str | None = None
 
-    def after(self, events: Sequence[Event], ledger: Ledger) -> None:
-        """Write what is due after ``events`` were committed.
+    def after(self, events: Sequence[Event], first: Callable[[], str]) -> None:
+        """Write what is due after ``events`` were committed. ``first`` gives the hash of the log's first event, where it is needed.
 
         Raises:
             LedgerError: when the folder cannot be written. The events are recorded all the same, and the error says so.
@@ -76,7 +74,7 @@ class Checkpoints:
         if events[0].sequence == 1:
             self._log = events[0].hash
         if self._log is None:
-            self._log = next(iter(ledger.events(after=0))).hash
+            self._log = first()
         checkpoint = Checkpoint(self._log, last.sequence, last.hash, last.time)
         kept = any(event.kind in KEPT for event in events) or events[0].sequence // self.every != (last.sequence + 1) // self.every
         try:

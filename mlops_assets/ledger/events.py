@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlops_assets.ledger.errors import EventError
-from mlops_assets.ledger.kinds import ENVIRONMENTS, KINDS, check_body
+from mlops_assets.ledger.kinds import KINDS, check_body
+from mlops_assets.ledger.words import ENVIRONMENTS
 
 GENESIS = "0" * 64
 """What the first event names as its previous hash."""

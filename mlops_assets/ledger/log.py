@@ -8,20 +8,18 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from mlops_assets.ledger import tables
+from mlops_assets.ledger.checkpoints import Checkpoints
 from mlops_assets.ledger.engine import PATIENCE, make_engine, reading, writing
 from mlops_assets.ledger.errors import LedgerError, Refused
 from mlops_assets.ledger.events import Draft, Event, chain, read_time, written_time
 from mlops_assets.ledger.folding import Folding
-from mlops_assets.ledger.rules import violation
+from mlops_assets.ledger.rules.check import violation
 from mlops_assets.ledger.state import EMPTY, DeploymentState, State
-
-if TYPE_CHECKING:
-    from mlops_assets.ledger.checkpoints import Checkpoints
 
 _READ = 5_000
 
@@ -98,7 +96,7 @@ class Ledger:
                 connection.execute(tables.events.insert(), rows)
             self._state = folding.state()
         if self.checkpoints is not None:
-            self.checkpoints.after(events, self)
+            self.checkpoints.after(events, self._first_hash)
         return events
 
     def _caught_up(self, connection: Connection) -> State:
@@ -182,6 +180,9 @@ class Ledger:
         """Give the connections back."""
         self.engine.dispose()
 
+    def _first_hash(self) -> str:
+        return next(self.events()).hash
+
     def _own_process(self) -> None:
         if self._process != os.getpid():
             self.engine.dispose(close=False)
@@ -207,8 +208,6 @@ def open_ledger(
     Raises:
         LedgerError: when the database cannot be opened.
     """
-    from mlops_assets.ledger.checkpoints import Checkpoints
-
     signed = Checkpoints(Path(checkpoints), every, key) if checkpoints else None
     ledger = Ledger(url, environment=environment, checkpoints=signed, patience=patience)
     sqlite = ledger.engine.dialect.name == "sqlite"

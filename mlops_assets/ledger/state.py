@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from mlops_assets.ledger.actors import Key
 from mlops_assets.ledger.events import GENESIS, read_time
+from mlops_assets.ledger.words import NOT_PASSED
 
 LIVE = ("challenger", "champion")
 """States of versions that take traffic."""
@@ -59,7 +61,7 @@ class Verdict:
     @property
     def not_passed(self) -> tuple[str, ...]:
         """Names of the gates that failed or were inconclusive."""
-        return tuple(str(gate["name"]) for gate in self.gates if gate["status"] in ("fail", "inconclusive"))
+        return tuple(str(gate["name"]) for gate in self.gates if gate["status"] in NOT_PASSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,21 +193,6 @@ class DeploymentState:
         for name in ("versions", "traffic", "intervals", "bundles", "verdicts", "newest_verdict", "incidents", "retraining"):
             setattr(other, name, copy(getattr(self, name)))
         return other
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An API key as the ledger knows it: never the key, only its SHA-256."""
-
-    principal: str
-    prefix: str
-    hash: str
-    roles: tuple[str, ...]
-    scopes: tuple[str, ...]
-    created: str
-    created_by: str
-    expires: str | None
-    revoked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlops_assets.ledger.events import Event
+from mlops_assets.ledger.words import NOT_PASSED
 
 
 def tell(event: Event) -> str:
@@ -25,7 +26,7 @@ def _share(share: float) -> str:
 
 def _verdict(event: Event, body: Mapping[str, Any], about: str) -> str:
     gates = body["gates"]
-    wrong = [f"{gate['name']} {gate['status']}" for gate in gates if gate["status"] in ("fail", "inconclusive")]
+    wrong = [f"{gate['name']} {gate['status']}" for gate in gates if gate["status"] in NOT_PASSED]
     as_of = f" as of {body['as_of']}" if body.get("as_of") else ""
     source = f", moved from {body['source']['environment']}" if body.get("source") else ""
     shown = f" ({'; '.join(wrong)})" if wrong else f" over {len(gates)} gates"

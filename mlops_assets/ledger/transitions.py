@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """``event`` takes a version from ``start`` (None: it did not exist) to ``end`` where ``when`` holds."""
+    """``event`` takes a version from ``start`` (None: it did not exist) to ``end`` where ``when`` holds.
+
+    ``other``: that version is not the one that the event is about, but one that it replaces or restores.
+    """
 
     event: str
     start: str | None
     end: str
     when: str
+    other: bool = False
 
 
 TRANSITIONS: tuple[Transition, ...] = (
@@ -35,11 +39,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("promoted", "challenger", "champion", "verdict; approvals were given to the rollout"),
     Transition("promoted", "archived", "champion", "verdict and approvals"),
     Transition("promoted", "rolled_back", "champion", "verdict and approvals"),
-    Transition("promoted", "champion", "archived", "another version becomes champion"),
-    Transition("rollout_started", "challenger", "archived", "a newer version starts its rollout"),
+    Transition("promoted", "champion", "archived", "another version becomes champion", other=True),
+    Transition("rollout_started", "challenger", "archived", "a newer version starts its rollout", other=True),
     Transition("rolled_back", "challenger", "rolled_back", "the champion takes all traffic"),
     Transition("rolled_back", "champion", "rolled_back", "there is an earlier champion"),
-    Transition("rolled_back", "archived", "champion", "it was the champion before"),
+    Transition("rolled_back", "archived", "champion", "it was the champion before", other=True),
     Transition("archived", "registered", "archived", ""),
     Transition("archived", "candidate", "archived", ""),
     Transition("archived", "approved", "archived", ""),
@@ -55,20 +59,19 @@ TRANSITIONS: tuple[Transition, ...] = (
 )
 
 STATES = tuple(dict.fromkeys(row.end for row in TRANSITIONS))
-ALLOWED = frozenset((row.event, row.start, row.end) for row in TRANSITIONS)
 APPROVABLE = ("candidate", "archived", "rolled_back", "approved")
 """States in which a version may be put up for approval."""
 
 PRUNABLE = ("archived", "rolled_back", "rejected", "retired")
 """States in which the bundle of a version may be removed."""
 
+
+def _starts(event: str) -> tuple[str, ...]:
+    return tuple(str(row.start) for row in TRANSITIONS if row.event == event and not row.other)
+
+
 SUBJECT_STARTS: Mapping[str, tuple[str, ...]] = {
-    "promoted": ("candidate", "approved", "challenger", "archived", "rolled_back"),
-    "rollout_started": ("candidate", "approved"),
-    "rolled_back": ("challenger", "champion"),
-    "rejected": ("registered", "candidate", "approved"),
-    "archived": tuple(str(row.start) for row in TRANSITIONS if row.event == "archived"),
-    "retired": tuple(str(row.start) for row in TRANSITIONS if row.event == "retired"),
+    **{event: _starts(event) for event in ("promoted", "rollout_started", "rolled_back", "rejected", "archived", "retired")},
     "pruned": PRUNABLE,
     "approval_requested": APPROVABLE,
     "approved": APPROVABLE,

@@ -17,7 +17,7 @@ from mlops_assets.ledger.engine import reading
 from mlops_assets.ledger.events import GENESIS, Draft, Event, event_hash, read_time
 from mlops_assets.ledger.folding import Folding
 from mlops_assets.ledger.log import Ledger
-from mlops_assets.ledger.rules import violation
+from mlops_assets.ledger.rules.check import violation
 
 _READ = 5_000
 

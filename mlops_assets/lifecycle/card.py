@@ -21,7 +21,8 @@ def card_of(
     workspace: Workspace, name: str, key: str | None, trained: Mapping[str, Any], verdict: Verdict, version: int, links: Mapping[str, str]
 ) -> Card:
     """The card of ``version`` as it stands now: definition, training set, evaluation, verdict, decisions."""
-    from mlops_assets.governance.card import CardRecords, build_card
+    from mlops_assets.governance.card import build_card
+    from mlops_assets.governance.card_records import CardRecords
 
     store = workspace.store
     judged = require(workspace, name, "evaluation", key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.actors import Actor
     from mlops_assets.ledger.errors import Refused
     from mlops_assets.ledger.events import Event
     from mlops_assets.lifecycle.workspace import Workspace

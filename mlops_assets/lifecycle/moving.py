@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.errors import Refused
-from mlops_assets.ledger.kinds import ENVIRONMENTS
+from mlops_assets.ledger.words import ENVIRONMENTS
 from mlops_assets.lifecycle.bundles import BUNDLES
 from mlops_assets.lifecycle.records import copy_version
 
 if TYPE_CHECKING:
-    from mlops_assets.governance.principals import Actor
+    from mlops_assets.ledger.actors import Actor
     from mlops_assets.lifecycle.workspace import Workspace
 
 

@@ -16,8 +16,8 @@ from mlops_assets.settings import ENVIRONMENTS, load_settings
 from mlops_assets.spec.durations import Duration
 
 if TYPE_CHECKING:
-    from mlops_assets.governance.principals import Actor
     from mlops_assets.governance.retention import Holding
+    from mlops_assets.ledger.actors import Actor
     from mlops_assets.ledger.state import DeploymentState
 
 FOREVER = "forever"

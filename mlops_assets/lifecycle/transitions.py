@@ -68,7 +68,7 @@ def follow(workspace: Workspace, name: str) -> tuple[list[str], str | None]:
     Returns:
         Differences that are left, and why MLflow does not follow at all; None where it does. The next sync repairs either.
     """
-    from mlops_assets.governance.following import follow as follow_ledger
+    from mlops_assets.registry.following import follow as follow_ledger
 
     try:
         differences = follow_ledger(workspace.registry, workspace.ledger.fold(), name)

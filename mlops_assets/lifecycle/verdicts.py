@@ -69,7 +69,7 @@ def refuse_without_evidence(workspace: Workspace, name: str, key: str | None, ve
     Raises:
         CandidateRefused: naming the gates that did not pass, or the champion that is newer.
     """
-    from mlops_assets.ledger.rules import open_gates
+    from mlops_assets.ledger.rules.evidence import open_gates
 
     state = workspace.ledger.state(name)
     recorded = state.verdicts.get(verdict.id)

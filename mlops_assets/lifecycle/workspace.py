@@ -18,8 +18,8 @@ from mlops_assets.spec.catalogue import Catalogue
 if TYPE_CHECKING:
     from mlops_assets.data.sources import SourceContext
     from mlops_assets.data.store import Store
-    from mlops_assets.governance.principals import Actor
     from mlops_assets.ledger import Ledger
+    from mlops_assets.ledger.actors import Actor
     from mlops_assets.registry import Registry
 
 

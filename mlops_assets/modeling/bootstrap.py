@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mlops_assets.modeling.metrics import Statistic
+    from mlops_assets.modeling.metrics.statistic import Statistic
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.encoding import Encoder
+from mlops_assets.modeling.estimators.build import kind_of, read_fitted
 from mlops_assets.modeling.estimators.protocol import Fitted
 from mlops_assets.modeling.signature import BundleInputError, InputProblem, ModelingError, Signature
 from mlops_assets.modeling.target import Target
@@ -79,7 +80,7 @@ class Bundle:
         provenance: what it came from.
         rows: number of training rows.
         params: all parameters of the estimator.
-        kind: lightgbm, sklearn or python.
+        kind: of the estimator, one of :data:`~mlops_assets.spec.estimators.ESTIMATOR_KINDS`.
         digest: SHA-256 that covers every byte of the directory.
         trees_digest: for LightGBM the digest of its trees alone, which a rebuild must meet; else None.
         folder: where it lies; a Python estimator is read from there when it first scores.
@@ -129,7 +130,7 @@ class Bundle:
             folder=folder,
             _estimator=body["estimator"],
         )
-        if bundle.kind != "python":
+        if not kind_of(bundle.kind).runs_code:
             _ = bundle.fitted
         return bundle
 
@@ -143,9 +144,9 @@ class Bundle:
 
     @cached_property
     def fitted(self) -> Fitted:
-        """The estimator itself, on the encoder's matrix."""
-        from mlops_assets.modeling.estimators.build import read_fitted
-
+        """The estimator itself, on the encoder's matrix. Before code of the bundle runs, every byte is checked again."""
+        if kind_of(self.kind).runs_code:
+            verify(self.folder)
         return read_fitted(self.folder, self._estimator)
 
     @property
@@ -247,8 +248,6 @@ def write_bundle(
     fitted: Fitted,
 ) -> Bundle:
     """Write a trained model into an empty or new directory and load it from there, so that what is judged is what is stored."""
-    from mlops_assets.modeling.estimators.lightgbm import LightGBMFitted, trees_digest
-
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise BundleError("the directory is not empty.", where=str(folder), do="Train into a new one.")
@@ -263,7 +262,7 @@ def write_bundle(
         "params": dict(params),
         "provenance": provenance.to_json(),
         "rows": rows,
-        "trees_digest": trees_digest(fitted.text) if isinstance(fitted, LightGBMFitted) else None,
+        "trees_digest": fitted.trees_digest,
         "files": {name: _sha256(folder / name) for name in _files(folder)},
     }
     body["digest"] = hashlib.sha256(_canonical(body)).hexdigest()

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.metrics import Statistic
+from mlops_assets.modeling.metrics.statistic import Statistic
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlops_assets.modeling.evaluation import Evaluation
-    from mlops_assets.modeling.gates.result import GateResult
+    from mlops_assets.modeling.gate_result import GateResult
 
 DPI = 100
 SHOWN_FEATURES = 15

@@ -74,7 +74,7 @@ class Holdout:
 def build_holdout(task: str, bundle: Bundle, training_set: TrainingSet, champion: Bundle | None = None) -> Holdout:
     """Score the holdout with every model. Rows are weighted equally: weights say what to learn from, not what to be judged by."""
     from mlops_assets.modeling.bootstrap import choose_blocks, effective_n
-    from mlops_assets.modeling.metrics import pointwise_loss
+    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
 
     classes = tuple(bundle.classes)
     train, rows = _rows(training_set, "train", bundle.target), _rows(training_set, "holdout", bundle.target)

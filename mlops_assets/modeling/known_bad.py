@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_assets.modeling.gates import GateResult, judge_one, kind_of
-from mlops_assets.modeling.known_bad_cases import CASES, Bench, Cases
-from mlops_assets.modeling.synthetic import CLASSES
+from mlops_assets.modeling.gate_result import GateResult
+from mlops_assets.modeling.gates import gate_module, judge_one
+from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.spec.gates import Gate, gate_names
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Proof:
 
 def prove(model: Model, folder: Path = Path()) -> Iterator[Proof]:
     """Prove every gate of a model, in their order. ``folder`` is that of its defs.yaml, for Python gates."""
-    for name, gate in gate_names(model):
+    for name, gate in gate_names(model.gates):
         yield prove_gate(model, name, gate, folder)
 
 
@@ -53,10 +53,10 @@ def prove_gate(model: Model, name: str, gate: Gate, folder: Path = Path()) -> Pr
     """Prove one gate."""
     if gate.off:
         return Proof(name, False, False, f"turned off: {gate.reason}", applies=False)
-    kind = kind_of(gate)
-    if kind == "calibration" and not CLASSES[model.task]:
-        return Proof(name, False, False, "does not apply to regression", applies=False)
-    cases = CASES[kind](Bench(model, gate, folder))
+    row = gate.row
+    if row.default and model.task not in row.tasks:
+        return Proof(name, False, False, f"does not apply to {model.task}", applies=False)
+    cases = gate_module(row.name).known_bad(Bench(model, gate, folder))
     red, red_detail = _red(name, gate, cases)
     green, green_detail = _green(name, gate, cases)
     return Proof(name, red, green, f"{red_detail}; {green_detail}")

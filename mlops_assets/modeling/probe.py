@@ -9,13 +9,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.jump import LARGE_H, LARGE_SD, cohens_h
+from mlops_assets.modeling.single_feature import LIMIT_CLASSES, LIMIT_NUMBER, SLACK, FeatureScore, score_features
 from mlops_assets.spec.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mlops_assets.data.training_set import TrainingSet
-    from mlops_assets.modeling.gates.single_feature import FeatureScore
     from mlops_assets.modeling.holdout import Rows
 
 MAX_ROWS = 50_000
@@ -48,9 +49,6 @@ class Probe:
 
 def probe(model: Model, training_set: TrainingSet) -> Probe:
     """Look at a training set."""
-    from mlops_assets.modeling.gates.label_quality import LARGE_H, LARGE_SD
-    from mlops_assets.modeling.gates.leakage import LIMIT_CLASSES, LIMIT_NUMBER, SLACK
-
     train, held = (_frame(training_set, side) for side in ("train", "holdout"))
     numbers = model.task == "regression"
     gate = model.default_gate("leakage")
@@ -73,7 +71,6 @@ def _frame(training_set: TrainingSet, side: Any) -> pd.DataFrame:
 
 def _scores(model: Model, training_set: TrainingSet, train: pd.DataFrame, held: pd.DataFrame) -> list[FeatureScore]:
     from mlops_assets.modeling.bootstrap import choose_blocks
-    from mlops_assets.modeling.gates.single_feature import score_features
     from mlops_assets.modeling.holdout import Holdout, Rows, code_target
     from mlops_assets.modeling.signature import features_of
     from mlops_assets.modeling.target import Target
@@ -112,10 +109,6 @@ def _jump(train: pd.Series, held: pd.Series, numbers: bool) -> tuple[float, floa
     moved = []
     for name in sorted({*shares[0].index, *shares[1].index}):
         before, after = (float(share.get(name, 0.0)) for share in shares)
-        moved.append((abs(_angle(after) - _angle(before)), before, after))
+        moved.append((cohens_h(before, after), before, after))
     size, before, after = max(moved)
     return before, after, size
-
-
-def _angle(share: float) -> float:
-    return 2 * math.asin(math.sqrt(min(share, 1.0)))

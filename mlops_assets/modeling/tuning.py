@@ -11,26 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlops_assets.errors import nearest
 from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.spec.durations import Duration
-from mlops_assets.spec.metrics import GREATER_IS_BETTER, TASK_METRICS
+from mlops_assets.spec.metrics import GREATER_IS_BETTER, SIGNED, metric_names
 from mlops_assets.spec.training import SearchRange, Tune
 
 if TYPE_CHECKING:
     import optuna
 
     from mlops_assets.modeling.estimators.protocol import Recipe
-    from mlops_assets.modeling.training import Learner
+    from mlops_assets.modeling.learner import Learner
 
 WHERE = "training.tune"
-
-LIGHTGBM_SPACE: dict[str, SearchRange] = {
-    "num_leaves": SearchRange(low=4, high=64, log=True, whole=True),
-    "learning_rate": SearchRange(low=0.02, high=0.2, log=True),
-    "num_boost_round": SearchRange(low=50, high=400, log=True, whole=True),
-    "min_data_in_leaf": SearchRange(low=3, high=100, log=True, whole=True),
-    "feature_fraction": SearchRange(low=0.5, high=1.0),
-    "lambda_l2": SearchRange(low=0.001, high=10.0, log=True),
-}
-"""What the search tries for LightGBM where the spec names no space."""
 
 STARTUP_TRIALS = 5
 """Trials that are never pruned, so that there is a median to compare with."""
@@ -159,24 +149,19 @@ def _suggest(trial: optuna.Trial, name: str, choice: SearchRange) -> Any:
 
 
 def _space(recipe: Recipe, tune: Tune, rows: int) -> dict[str, SearchRange]:
-    from mlops_assets.modeling.estimators.lightgbm import LightGBMRecipe
-
     if tune.space is not None:
         for name, choice in sorted(tune.space.items()):
             _check_range(name, choice)
         recipe.with_params({name: _any_value(choice) for name, choice in tune.space.items()})
         return dict(tune.space)
-    if not isinstance(recipe, LightGBMRecipe):
+    found = recipe.space(rows)
+    if found is None:
         raise ModelingError(
             "there is no default search space for this estimator.",
             where=f"{WHERE}.space",
             do="Name ranges, for example {C: {low: 0.01, high: 10, log: true}}.",
         )
-    space = dict(LIGHTGBM_SPACE)
-    space["min_data_in_leaf"] = SearchRange(low=3, high=max(4, min(100, rows // 10)), log=True, whole=True)
-    if recipe.patience is not None:
-        del space["num_boost_round"]
-    return space
+    return found
 
 
 def _check_range(name: str, choice: SearchRange) -> None:
@@ -208,12 +193,12 @@ def _seconds(limit: Duration) -> float:
 
 
 def _check_metric(metric: str, task: str) -> None:
-    valid = TASK_METRICS[task]
-    if metric == "bias" or metric not in valid:
+    valid = metric_names(task)
+    if metric in SIGNED or metric not in valid:
         guess = nearest(metric, valid)
         raise ModelingError(
             f"{metric!r} is nothing that a search for {task} can optimise.",
             where=f"{WHERE}.metric",
-            valid=[name for name in valid if name != "bias"],
+            valid=[name for name in valid if name not in SIGNED],
             do=f"Did you mean {guess!r}?" if guess and guess != metric else None,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mlops_assets.modeling.gates.result import GateResult, Status
+from mlops_assets.modeling.gate_result import GateResult, Status
 from mlops_assets.modeling.signature import ModelingError
 
 SCHEMA = 1

@@ -188,10 +188,10 @@ def _judged(found: ConceptDrift, min_effect: float) -> dict[str, Any]:
 
 
 def error_stream(outcomes: pa.Table, score: Array, y: Array, task: str) -> Array:
-    """Errors of labelled outcomes in order of time: the pointwise loss of :func:`mlops_assets.modeling.metrics.pointwise_loss`."""
+    """Errors of labelled outcomes in order of time: :func:`mlops_assets.modeling.metrics.pointwise.pointwise_loss`."""
     import numpy as np
 
-    from mlops_assets.modeling.metrics import pointwise_loss
+    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
     from mlops_assets.monitoring.columns import PREDICTED_AT
 
     order = np.argsort(outcomes.column(PREDICTED_AT).to_numpy(), kind="stable")

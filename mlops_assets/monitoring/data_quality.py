@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.monitoring.columns import PREDICTION_ID, SCORE
-from mlops_assets.monitoring.drift import worst
 from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.reference import Reference, scores_of
 from mlops_assets.monitoring.sketch import ColumnSketch, sketch_column
+from mlops_assets.monitoring.status import worst
 
 if TYPE_CHECKING:
     import numpy as np

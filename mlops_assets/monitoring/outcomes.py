@@ -17,7 +17,7 @@ has one meaning each, and is counted:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.monitoring.columns import AS_OF, KNOWN_AT, PREDICTED_AT, PREDICTION_ID, TARGET
 from mlops_assets.monitoring.errors import MonitoringError
+from mlops_assets.monitoring.sql import columns_of, connect, listed, quoted_name, quoted_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -104,11 +105,11 @@ def join_outcomes(
     Raises:
         MonitoringError: when a column that joins or is needed is absent.
     """
-    with closing(_connect()) as connection:
+    with closing(connect()) as connection:
         connection.register("predictions_in", predictions)
         connection.register("labels_in", labels)
         coverage = _join(connection, predictions.column_names, labels.column_names, predictions.column_names, now, horizon, on)
-        order = f"{_name(PREDICTED_AT)}, {_name(PREDICTION_ID)}"
+        order = f"{quoted_name(PREDICTED_AT)}, {quoted_name(PREDICTION_ID)}"
         table = connection.sql(f"select * from outcomes order by {order}").to_arrow_table()
     return Outcomes(table, coverage)
 
@@ -135,14 +136,14 @@ def join_outcome_files(
         columns: columns of the predictions to keep beside its id and time; default: all.
         memory_limit: DuckDB's memory.
     """
-    with closing(_connect(memory_limit, to.parent)) as connection:
+    with closing(connect(memory_limit, to.parent)) as connection:
         for name, files in (("predictions_in", predictions), ("labels_in", labels)):
-            listed = ", ".join(_text(str(file)) for file in files)
-            connection.execute(f"create view {name} as select * from read_parquet([{listed}])")
-        present, of_labels = _columns(connection, "predictions_in"), _columns(connection, "labels_in")
+            paths = ", ".join(quoted_text(str(file)) for file in files)
+            connection.execute(f"create view {name} as select * from read_parquet([{paths}])")
+        present, of_labels = columns_of(connection, "predictions_in"), columns_of(connection, "labels_in")
         kept = [c for c in present if columns is None or c in {*columns, PREDICTION_ID, PREDICTED_AT}]
         coverage = _join(connection, present, of_labels, kept, now, horizon, on)
-        connection.execute(f"copy outcomes to {_text(str(to))} (format parquet, compression zstd)")
+        connection.execute(f"copy outcomes to {quoted_text(str(to))} (format parquet, compression zstd)")
     return coverage
 
 
@@ -164,18 +165,6 @@ def labels_between(labels: pa.Table, start: datetime, end: datetime) -> pa.Table
     return labels.filter(pa.array([inside(i) for i in labels.column(PREDICTION_ID).to_pylist()], pa.bool_()))
 
 
-def _connect(memory_limit: str | None = None, folder: Path | None = None) -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    connection = duckdb.connect(":memory:")
-    connection.execute("set timezone = 'UTC'; set enable_progress_bar = false; set preserve_insertion_order = false")
-    if memory_limit is not None:
-        connection.execute(f"set memory_limit = {_text(memory_limit)}")
-    if folder is not None:
-        connection.execute(f"set temp_directory = {_text(str(folder))}")
-    return connection
-
-
 def _join(
     connection: duckdb.DuckDBPyConnection,
     predictions: Sequence[str],
@@ -190,32 +179,32 @@ def _join(
     _require("labels", labels, [TARGET, KNOWN_AT, *on])
     if now.tzinfo is None:
         raise MonitoringError("`now` has no time zone.", do="Give it in UTC.")
-    at, made, identity = f"timestamptz {_text(now.isoformat())}", _name(PREDICTED_AT), _name(PREDICTION_ID)
-    dated = f"coalesce({_name(AS_OF)}, {made})" if AS_OF in predictions else made
+    at, made, identity = f"timestamptz {quoted_text(now.isoformat())}", quoted_name(PREDICTED_AT), quoted_name(PREDICTION_ID)
+    dated = f"coalesce({quoted_name(AS_OF)}, {made})" if AS_OF in predictions else made
     delay = int(horizon.total_seconds()) if horizon is not None else 0
     connection.execute(
         f"""
         create view past as
-            select {_listed(dict.fromkeys([*kept, *on]))}, {dated} as __dated, {dated} + interval '{delay} seconds' as __matures
+            select {listed(dict.fromkeys([*kept, *on]))}, {dated} as __dated, {dated} + interval '{delay} seconds' as __matures
             from predictions_in where {made} <= {at};
         """
     )
     future = _one(connection, f"select count(*) from predictions_in where {made} > {at}")[0]
     rows, distinct = _one(connection, f"select count(*), count(distinct {identity}) from past")
-    first = f"{made}, {_listed(on)}, hash(past)"
+    first = f"{made}, {listed(on)}, hash(past)"
     only = f"row_number() over (partition by {identity} order by {first}) = 1"
-    keys = _listed(on)
+    keys = listed(on)
     connection.execute(
         f"""
         create view seen as
-            select {keys}, {_name(TARGET)} as target, {_name(KNOWN_AT)} as came from labels_in
-            where {_name(KNOWN_AT)} <= {at} and {_name(TARGET)} is not null;
+            select {keys}, {quoted_name(TARGET)} as target, {quoted_name(KNOWN_AT)} as came from labels_in
+            where {quoted_name(KNOWN_AT)} <= {at} and {quoted_name(TARGET)} is not null;
         create table ended as
             select {keys}, min(came) as first, max(came) as came, arg_max(target, came) as target, count(*) as times,
                    min(target) = max(target) as same
             from seen group by {keys};
         create table torn as
-            select {_listed(on, "s")} from seen s join ended e on {_equal("s", "e", on)} and s.came = e.came where not e.same
+            select {listed(on, "s")} from seen s join ended e on {_equal("s", "e", on)} and s.came = e.came where not e.same
             group by all having min(s.target) <> max(s.target);
         create view label as
             select e.*, t.torn is not null as conflicting
@@ -227,8 +216,8 @@ def _join(
                    coalesce(not l.conflicting and l.came >= k.__dated, false) as __usable
             from known k left join label l on {_equal("k", "l", on)};
         create view outcomes as
-            select {_listed(kept)}, case when __usable then __target end as {_name(TARGET)},
-                   case when __usable then __label_at end as {_name(KNOWN_AT)}
+            select {listed(kept)}, case when __usable then __target end as {quoted_name(TARGET)},
+                   case when __usable then __label_at end as {quoted_name(KNOWN_AT)}
             from joined where __matured;
         """
     )
@@ -259,33 +248,16 @@ def _join(
     )
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, view: str) -> list[str]:
-    return [str(row[0]) for row in connection.execute(f"describe {view}").fetchall()]
-
-
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     row: tuple[Any, ...] = connection.execute(query).fetchall()[0]
     return row
 
 
 def _equal(left: str, right: str, on: Sequence[str]) -> str:
-    return " and ".join(f"{left}.{_name(column)} = {right}.{_name(column)}" for column in on)
-
-
-def _listed(columns: Iterable[str], table: str | None = None) -> str:
-    prefix = "" if table is None else f"{table}."
-    return ", ".join(prefix + _name(column) for column in columns)
+    return " and ".join(f"{left}.{quoted_name(column)} = {right}.{quoted_name(column)}" for column in on)
 
 
 def _require(what: str, columns: Sequence[str], needed: Sequence[str]) -> None:
     for column in needed:
         if column not in columns:
             raise MonitoringError(f"the {what} have no column {column!r}.", valid=sorted(columns))
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

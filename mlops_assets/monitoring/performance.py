@@ -83,7 +83,8 @@ def measure_performance(
         seed: of the bootstrap.
     """
     from mlops_assets.modeling.bootstrap import choose_blocks, draw, effective_n, interval
-    from mlops_assets.modeling.metrics import metrics_of, pointwise_loss
+    from mlops_assets.modeling.metrics import metrics_of
+    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
 
     name = rule.metric or metric
     y, score, labelled = labelled_rows(reference, outcomes)
@@ -154,7 +155,7 @@ def judge_performance(
             return replace(result, status="fail", detail=f"{said}: worse by {drop:.4g}")
         if tolerated > 0:
             return replace(result, detail=f"{said}: worse by {drop:.4g}, which may be chance")
-    widest = WIDEST if metric.bounded else 5 * WIDEST * abs(gate)
+    widest = WIDEST if metric.row.bounded else 5 * WIDEST * abs(gate)
     if 2 * half > widest:
         return replace(result, detail=f"{said}, but the interval is {2 * half:.3g} wide")
     return replace(result, status="pass", detail=said)

@@ -46,7 +46,7 @@ class Reference:
         label: sketch of the target on the holdout.
         importance: share of each feature in the model's decisions; empty where it is not known.
         metrics: numbers of the evaluation at the gate by metric: ``{"value", "interval", "n", …}``.
-        estimator: what estimates performance without labels, see :mod:`mlops_assets.monitoring.estimation`; None: it cannot be estimated.
+        estimator: what estimates performance without labels, see :mod:`mlops_assets.monitoring.estimator`; None: it cannot be estimated.
         as_of: newest as-of time of the rows, ISO 8601; None where undated.
     """
 
@@ -125,7 +125,7 @@ def build_reference(bundle: Bundle, training_set: TrainingSet, evaluation: Evalu
     import pyarrow as pa
 
     from mlops_assets.modeling.holdout import code_target, predict
-    from mlops_assets.monitoring.estimation import fit_estimator
+    from mlops_assets.monitoring.estimator import fit_estimator
 
     holdout = training_set.split("holdout").to_pandas()
     holdout = holdout[holdout[TARGET].notna()].reset_index(drop=True)

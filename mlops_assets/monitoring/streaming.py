@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.monitoring.columns import PREDICTION_ID, SCORE, TARGET
-from mlops_assets.monitoring.outcomes import Coverage, _columns, _connect, _listed, _name, _text
+from mlops_assets.monitoring.outcomes import Coverage
 from mlops_assets.monitoring.performance import Performance, judge_performance
 from mlops_assets.monitoring.reference import Reference, scores_of
+from mlops_assets.monitoring.sql import columns_of, connect, listed, quoted_name, quoted_text
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
     from mlops_assets.modeling.bootstrap import Interval
-    from mlops_assets.modeling.metrics import Statistic
+    from mlops_assets.modeling.metrics.statistic import Statistic
     from mlops_assets.spec.monitor import PerformanceRule
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -75,14 +76,14 @@ def _batches(reference: Reference, files: Sequence[str | Path], memory_limit: st
     """Labelled rows with their block, a batch at a time."""
     import pyarrow as pa
 
-    with closing(_connect(memory_limit)) as connection:
+    with closing(connect(memory_limit)) as connection:
         for file in files:
-            connection.execute(f"create or replace view outcome_file as select * from read_parquet({_text(str(file))})")
-            present = _columns(connection, "outcome_file")
+            connection.execute(f"create or replace view outcome_file as select * from read_parquet({quoted_text(str(file))})")
+            present = columns_of(connection, "outcome_file")
             keys = [column for column in reference.entity if column in present] or [PREDICTION_ID]
             query = (
-                f"select (hash({_listed(keys)}) % {BLOCKS})::usmallint as __block, {_name(SCORE)}, {_name(TARGET)} from outcome_file "
-                f"where {_name(TARGET)} is not null and {_name(SCORE)} is not null"
+                f"select (hash({listed(keys)}) % {BLOCKS})::usmallint as __block, {listed([SCORE, TARGET])} from outcome_file "
+                f"where {quoted_name(TARGET)} is not null and {quoted_name(SCORE)} is not null"
             )
             reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(BATCH)
             for batch in reader:
@@ -129,7 +130,7 @@ def _coded(reference: Reference, rows: pa.Table) -> Array:
 def _binary(y: Array, score: Array) -> dict[str, Array]:
     import numpy as np
 
-    from mlops_assets.modeling.metrics import LOG_FLOOR
+    from mlops_assets.modeling.metrics.pointwise import LOG_FLOOR
 
     hit, called = y == 1, score >= 0.5
     loss = np.square(score - y)
@@ -149,7 +150,7 @@ def _binary(y: Array, score: Array) -> dict[str, Array]:
 def _multiclass(y: Array, score: Array) -> dict[str, Array]:
     import numpy as np
 
-    from mlops_assets.modeling.metrics import LOG_FLOOR, probability_of_outcome
+    from mlops_assets.modeling.metrics.pointwise import LOG_FLOOR, probability_of_outcome
 
     chance = probability_of_outcome(y, score)
     return {
@@ -212,7 +213,7 @@ def _worth(sums: dict[str, Array], n: int) -> float:
 def _statistics(task: str, names: tuple[str, ...], sums: Array, histogram: Array | None) -> dict[str, Statistic]:
     import numpy as np
 
-    from mlops_assets.modeling.metrics import Statistic
+    from mlops_assets.modeling.metrics.statistic import Statistic
 
     at = {name: place for place, name in enumerate(names)}
 

@@ -11,17 +11,10 @@ from mlops_assets.plan.subject import D
 from mlops_assets.spec.catalogue import Declaration
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
-from mlops_assets.spec.gates import Gate, gate_names
+from mlops_assets.spec.gates import gate_names
 from mlops_assets.spec.model import Model
 
-_DEFAULT_GATES = {
-    "beats_naive": "Better than the naive model, by the lower confidence bound.",
-    "leakage": "No feature alone decides the target, shuffled labels score as chance, and nothing crosses the split.",
-    "champion": "Not worse than the champion on the same rows, by more than the margin.",
-    "calibration": "Predicted probabilities agree with observed rates.",
-    "label_quality": "The holdout has every class, matured labels and a steady base rate.",
-    "consistency": "The bundle scores the same rows alike in batch and in the server.",
-}
+Severity = Literal["ERROR", "WARN"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class PlannedCheck:
     name: str
     asset: str
     blocking: bool
-    severity: Literal["ERROR", "WARN"]
+    severity: Severity
     description: str
 
 
@@ -50,8 +43,13 @@ class Check(Generic[D]):
     name: str
     sentence: Callable[[D], str]
     blocking: bool = False
-    severity: Literal["ERROR", "WARN"] | None = None
+    severity: Severity | None = None
     wanted: Callable[[D], bool] = lambda _: True
+
+    @property
+    def red(self) -> Severity:
+        """The severity of a red one."""
+        return self.severity or ("ERROR" if self.blocking else "WARN")
 
 
 def estimates(model: Model) -> bool:
@@ -137,42 +135,7 @@ CHECKS: Mapping[AssetKind, tuple[Check[Any], ...]] = {
 def planned_checks(asset: str, kind: AssetKind, declaration: Declaration) -> tuple[PlannedCheck, ...]:
     """The checks of ``asset``, which is of that kind."""
     if kind == "evaluation" and isinstance(declaration, Model):
-        return evaluation_checks(declaration)
+        gates = gate_names(declaration.gates)
+        return tuple(PlannedCheck(name, asset, not gate.off, "WARN" if gate.off else "ERROR", gate.words) for name, gate in gates)
     rows = (row for row in CHECKS.get(kind, ()) if row.wanted(declaration))
-    return tuple(_check(asset, row.name, row.sentence(declaration), blocking=row.blocking, severity=row.severity) for row in rows)
-
-
-def evaluation_checks(model: Model) -> tuple[PlannedCheck, ...]:
-    """Every gate of the model."""
-    asset = f"{model.name}/evaluation"
-    return tuple(
-        _check(asset, name, gate_words(gate), blocking=not gate.off, severity="WARN" if gate.off else "ERROR")
-        for name, gate in gate_names(model)
-    )
-
-
-def gate_words(gate: Gate) -> str:
-    """What a gate asks for, as one sentence."""
-    if gate.gate is not None:
-        return f"Turned off: {gate.reason}" if gate.off else _DEFAULT_GATES[gate.gate]
-    if gate.kind == "robustness":
-        how = f"noise of {gate.scale} standard deviations" if gate.robustness == "noise" else f"{gate.scale or 0:.0%} of values missing"
-        return f"With {how} the main metric falls by at most {gate.max_drop}."
-    if gate.kind == "latency":
-        return f"{(gate.latency or '').removesuffix('_ms')} of the time to score one row is at most {gate.at_most} ms."
-    subject = gate.metric or gate.fairness or gate.python or ""
-    if gate.attribute:
-        subject += f" over {gate.attribute}"
-    if gate.slice:
-        subject += f" for each {gate.slice}"
-    bounds = [f"at least {gate.at_least}"] if gate.at_least is not None else []
-    bounds += [f"at most {gate.at_most}"] if gate.at_most is not None else []
-    bounds += [f"not worse than the {gate.versus}'s by more than {gate.margin or 0}"] if gate.versus else []
-    confidence = f", with {gate.confidence:.0%} confidence" if gate.confidence else ""
-    return f"{subject}{' ' if bounds else ''}{' and '.join(bounds)}{confidence}."
-
-
-def _check(
-    asset: str, name: str, description: str, *, blocking: bool = True, severity: Literal["ERROR", "WARN"] | None = None
-) -> PlannedCheck:
-    return PlannedCheck(name, asset, blocking, severity or ("ERROR" if blocking else "WARN"), description)
+    return tuple(PlannedCheck(row.name, asset, row.blocking, row.red, row.sentence(declaration)) for row in rows)

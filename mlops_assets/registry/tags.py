@@ -20,6 +20,7 @@ BUNDLE = "mlops.bundle"
 VERDICT = "mlops.verdict"
 VERDICT_STATUS = "mlops.verdict_status"
 STATE = "mlops.state"
+WAIVED = "mlops.waived"
 FAILURE = "mlops.failure"
 PRUNED = "mlops.pruned"
 

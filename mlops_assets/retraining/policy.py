@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.retraining.history import Answer, Ask, Champion, History, Measured, Window
 from mlops_assets.retraining.schedule import last_due
+from mlops_assets.spec.metrics import SIGNED
 
 if TYPE_CHECKING:
     from mlops_assets.spec.durations import Duration
@@ -143,7 +144,7 @@ def worsening(champion: Champion, found: Measured) -> tuple[float, float | None]
     assert found.value is not None
     assert champion.gate.value is not None
     gate, value = champion.gate.value, found.value
-    if champion.metric == "bias":
+    if champion.metric in SIGNED:
         gate, value = abs(gate), abs(value)
     worse = gate - value if champion.greater_is_better else value - gate
     if found.half is None or champion.gate.half is None:

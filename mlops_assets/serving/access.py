@@ -13,13 +13,13 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mlops_assets.governance.principals import Actor, KeyRefused, authenticate
+from mlops_assets.governance.principals import KeyRefused, authenticate
+from mlops_assets.ledger.actors import Actor, Key
 from mlops_assets.ledger.events import read_time
-from mlops_assets.ledger.state import Key
 from mlops_assets.serving.errors import RequestError
 
 CALLERS = ("caller",)
@@ -179,6 +179,10 @@ class Gate:
     def sees(self, actor: Actor, model: str) -> bool:
         """Whether a listing may name ``model`` to ``actor``."""
         return any(actor.may(role, model, self._environment) for role in READERS)
+
+    def visible(self, actor: Actor, models: Iterable[str]) -> list[str]:
+        """Those of ``models`` that a listing may name to ``actor``, sorted."""
+        return [model for model in sorted(models) if self.sees(actor, model)]
 
     def _decide(self, actor: Actor, route: Route, model: str | None) -> bool:
         if not route.roles:

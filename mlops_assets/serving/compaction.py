@@ -16,19 +16,17 @@ twice, and equal rows give equal bytes.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from mlops_assets.monitoring.columns import AS_OF, KNOWN_AT, PREDICTED_AT, PREDICTION_ID, SCORE, TARGET, VERSION
 from mlops_assets.serving.journal import SUFFIX
+from mlops_assets.serving.segments import Calendar, Lines, alone, claim, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,9 +35,6 @@ if TYPE_CHECKING:
 
 VARIANT, PRINCIPAL, KEY, LATENCY = "__variant", "__principal", "__routing_key", "__latency_us"
 RECEIVED_AT, CODE = "__received_at", "__code"
-
-Calendar = Callable[[str, datetime], str]
-"""From a model and a moment to the key of the partition."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +63,6 @@ class Compaction:
     torn: int = 0
 
 
-@dataclass
-class _Segments:
-    """Lines of closed segments, by asset and partition."""
-
-    rows: dict[tuple[str, str], list[list[Any]]] = field(default_factory=dict)
-    versions: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
-    torn: int = 0
-
-
 def by_day(model: str, moment: datetime) -> str:
     """Partition by the day in UTC."""
     return moment.strftime("%Y-%m-%d")
@@ -97,16 +83,16 @@ def compact(journal: Path, store: Store, *, calendar: Calendar = by_day, clock: 
     done = Compaction()
     if not journal.is_dir():
         return done
-    with _alone(journal) as first, contextlib.ExitStack() as held:
+    with alone(journal) as first, contextlib.ExitStack() as held:
         if not first:
             return done
-        found, paths = _Segments(), []
+        found, paths = Lines(), []
         for path in sorted(journal.glob(f"*{SUFFIX}")):
-            if (file := _claim(path)) is None:
+            if (file := claim(path)) is None:
                 done.open += 1
                 continue
             held.callback(os.close, file)
-            _read(path, found, calendar, clock)
+            read(path, found, calendar, clock)
             paths.append(path)
         for (asset, partition), lines in sorted(found.rows.items()):
             done.partitions.append(_merge(store, asset, partition, lines, found.versions))
@@ -114,73 +100,6 @@ def compact(journal: Path, store: Store, *, calendar: Calendar = by_day, clock: 
             path.unlink()
         done.segments, done.torn = len(paths), found.torn
     return done
-
-
-def backlog(journal: Path) -> tuple[int, float | None]:
-    """How many segments there are, and when the oldest one began (Unix seconds; None without any)."""
-    names = sorted(path.name for path in journal.glob(f"*{SUFFIX}")) if journal.is_dir() else []
-    with contextlib.suppress(ValueError, IndexError):
-        return len(names), int(names[0].partition("-")[0], 16) / 1e6
-    return len(names), None
-
-
-@contextlib.contextmanager
-def _alone(journal: Path) -> Iterator[bool]:
-    """Whether no other compaction runs on this journal."""
-    file = os.open(journal / ".compaction", os.O_RDWR | os.O_CREAT, 0o640)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(file)
-
-
-def _claim(path: Path) -> int | None:
-    """The segment's lock, if its writer has let go of it."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return None
-    return file
-
-
-def _read(path: Path, into: _Segments, calendar: Calendar, clock: Callable[[int], int] | None) -> None:
-    decode = msgspec.json.Decoder(list).decode
-    kinds = {"error": "prediction_errors", "outcome": "feedback"}
-    with path.open("rb") as stream:
-        for line in stream:
-            try:
-                record = decode(line)
-                kind = record[0]
-                if kind == "version":
-                    into.versions[record[1], record[2]] = record
-                    continue
-                model = record[3]
-                if clock is not None:
-                    record[2] = clock(record[2])
-                key = calendar(model, datetime.fromtimestamp(record[2] / 1e6, UTC))
-                name = kinds.get(kind) or ("shadow_predictions" if record[5] == "shadow" else "predictions")
-            except (ValueError, IndexError, TypeError):
-                into.torn += 1
-                continue
-            into.rows.setdefault((f"{model}/{name}", key), []).extend(_records(record))
-
-
-def _records(record: list[Any]) -> Iterator[list[Any]]:
-    """One record a row of a line."""
-    if record[0] != "predictions":
-        yield record
-        return
-    _, ids, moment, model, version, variant, principal, keys, rows, predictions, latency, as_of = record
-    common = ["prediction", None, moment, model, version, variant, principal]
-    for index, identifier in enumerate(ids):
-        one = [*common, keys[index], rows[index], predictions[index], latency, as_of[index] if as_of is not None else None]
-        one[1] = identifier
-        yield one
 
 
 def _merge(

@@ -52,6 +52,11 @@ class RequestError(Exception):
         return {"error": error}
 
 
+def invalid_structure(message: str) -> RequestError:
+    """The answer to a body that is JSON of another structure than the protocol has."""
+    return RequestError(422, "invalid_structure", message)
+
+
 def invalid_rows(problems: Sequence[InputProblem]) -> RequestError:
     """The answer to rows that the model cannot score: all problems together."""
     count = len(problems)

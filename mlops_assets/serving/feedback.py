@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.signature import InputProblem
-from mlops_assets.serving.errors import RequestError, invalid_rows
+from mlops_assets.serving.errors import RequestError, invalid_rows, invalid_structure
 from mlops_assets.serving.identifiers import is_id
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def read_outcomes(document: Any, task: str, classes: Sequence[Any], most: int) -
         RequestError: with every problem of every outcome.
     """
     if not isinstance(document, Mapping) or set(document) != {"outcomes"} or not isinstance(document["outcomes"], list):
-        raise RequestError(422, "invalid_structure", "The body needs an object with the key outcomes, a list, and no other key.")
+        raise invalid_structure("The body needs an object with the key outcomes, a list, and no other key.")
     given = document["outcomes"]
     if not given:
         raise RequestError(422, "no_rows", "There is no outcome.")

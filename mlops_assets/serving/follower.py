@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
-from mlops_assets.serving.deployment import Deployed, Variant
+from mlops_assets.serving.errors import RequestError
 from mlops_assets.serving.metrics import Stats
+from mlops_assets.serving.routing import GONE, Deployed, Variant, picture
 from mlops_assets.serving.versions import Served, load_version, refuse_without_evidence
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 10.0
 """How long after a failed load it is tried again."""
 
-_GONE = ("rolled_back", "retired", "rejected")
-"""States of versions that never answer again, not even while the one that should cannot be loaded."""
+LEDGER_LAG = 30.0
+"""Seconds without reading the ledger after which the server says that it is not ready."""
 
 
 class Follower:
@@ -77,6 +79,26 @@ class Follower:
         """Seconds since the ledger was last read."""
         return time.monotonic() - self.looked_at if self.looked_at else float("inf")
 
+    @property
+    def ready(self) -> bool:
+        """Whether every deployed model can answer and the ledger is followed."""
+        waiting = [model for model in self.problems if model not in self.models]
+        return not waiting and self.lag < LEDGER_LAG
+
+    def deployed(self, model: str) -> Deployed:
+        """What of a model serves now.
+
+        Raises:
+            RequestError: 404 for a model that is not deployed, 503 for one that cannot answer now.
+        """
+        found = self.models.get(model)
+        if found is None:
+            if model in self.problems:
+                message = f"{model} cannot answer now: what should serve cannot be loaded."
+                raise RequestError(503, "not_ready", message, headers=[(b"retry-after", b"1")])
+            raise RequestError(404, "unknown_model", "No model of this name is deployed here.")
+        return found
+
     def start(self) -> None:
         """Load what is live now, then go on in a thread."""
         self._look(wait=True)
@@ -111,9 +133,10 @@ class Follower:
         pictures: dict[str, Deployed] = {}
         problems: dict[str, str] = {}
         for model in wanted:
-            picture = self._picture(state.of(model, self.environment), problems)
-            if picture is not None:
-                pictures[model] = picture
+            deployment = state.of(model, self.environment)
+            made = picture(deployment, partial(self._served, deployment, problems), self._variant, self.models.get(model))
+            if made is not None:
+                pictures[model] = made
         self.models, self.problems, self.state = pictures, problems, state
         self._drop(wanted, pictures)
         if self._changed is not None:
@@ -142,28 +165,7 @@ class Follower:
                 self._failed[key] = (time.monotonic(), deployment.sequence, str(error))
                 log.warning("a version of %s cannot be loaded: %s", key[0], error)
 
-    def _picture(self, deployment: DeploymentState, problems: dict[str, str]) -> Deployed | None:
-        """What serves now: the champion and its challenger, or what served before while they cannot be loaded."""
-        before = self.models.get(deployment.model)
-        if deployment.champion is None:
-            return None
-        champion = self._served(deployment, deployment.champion, problems)
-        if champion is None:
-            return before if before is not None and _may_stay(deployment, before) else None
-        rollout = deployment.rollout
-        other = self._served(deployment, deployment.challenger, problems) if deployment.challenger is not None else None
-        shadow = rollout is not None and rollout.strategy == "shadow"
-        share = deployment.traffic.get(deployment.challenger, 0.0) if deployment.challenger is not None else 0.0
-        return Deployed(
-            model=deployment.model,
-            champion=self._variant(champion, "champion"),
-            challenger=self._variant(other, "challenger") if other is not None and not shadow else None,
-            shadow=self._variant(other, "shadow") if other is not None and shadow else None,
-            share=share,
-            sequence=deployment.sequence,
-        )
-
-    def _served(self, deployment: DeploymentState, number: int, problems: dict[str, str]) -> Served | None:
+    def _served(self, deployment: DeploymentState, problems: dict[str, str], number: int) -> Served | None:
         version = deployment.versions[number]
         key = (deployment.model, str(version.digests["bundle"]))
         try:
@@ -180,7 +182,7 @@ class Follower:
 
     def _drop(self, wanted: Mapping[str, list[int]], pictures: Mapping[str, Deployed]) -> None:
         """Forget versions that nobody needs; requests that hold one finish with it."""
-        serving = {(model, v.served.bundle) for model, picture in pictures.items() for v in picture.variants()}
+        serving = {(model, v.served.bundle) for model, deployed in pictures.items() for v in deployed.variants()}
         assert self.state is not None
         keep = set(serving)
         for model, numbers in wanted.items():
@@ -196,11 +198,6 @@ def _wanted(deployment: DeploymentState) -> list[int]:
     """Versions to have in memory, the most urgent first: those that are live, and those that could be within a moment, by a rollback or by
     the promotion of the newest candidate."""
     live = [number for number in (deployment.champion, deployment.challenger) if number is not None]
-    before = [number for number in deployment.predecessors[-1:] if deployment.versions[number].state not in _GONE]
+    before = [number for number in deployment.predecessors[-1:] if deployment.versions[number].state not in GONE]
     ready = [number for number, version in deployment.versions.items() if version.state in ("candidate", "approved")]
     return list(dict.fromkeys([*live, *before, *([max(ready)] if ready and live else [])]))
-
-
-def _may_stay(deployment: DeploymentState, picture: Deployed) -> bool:
-    version = deployment.versions.get(picture.champion.served.number)
-    return version is not None and version.state not in _GONE

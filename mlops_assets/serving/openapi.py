@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import mlops_assets
 from mlops_assets.serving.access import ROUTES, Route
-from mlops_assets.serving.open_inference import DATATYPES
+from mlops_assets.serving.protocols.open_inference import DATATYPES
+from mlops_assets.version import __version__
 
 if TYPE_CHECKING:
     from mlops_assets.modeling.bundle import Bundle
@@ -62,7 +62,7 @@ def openapi(bundles: Mapping[str, Sequence[Bundle]]) -> dict[str, Any]:
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, None, None, ())
     return {
         "openapi": "3.1.0",
-        "info": {"title": "mlops-assets prediction server", "version": mlops_assets.__version__},
+        "info": {"title": "mlops-assets prediction server", "version": __version__},
         "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},

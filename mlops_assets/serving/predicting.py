@@ -1,24 +1,28 @@
-"""From rows to answers: which version scores which row, on which path, and what is journaled of it."""
+"""From rows to answers: each version scores the rows that are its own, on the path that it has, and what it said is journaled."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from mlops_assets.modeling.signature import InputProblem
 from mlops_assets.serving.batching import ScoringThread
 from mlops_assets.serving.errors import RequestError, invalid_rows
 from mlops_assets.serving.recording import Recorder
+from mlops_assets.serving.routing import given_key
+from mlops_assets.serving.rows import Rows
 from mlops_assets.serving.scoring import finite
 from mlops_assets.serving.shadows import Shadows
 
 if TYPE_CHECKING:
-    from mlops_assets.serving.deployment import Deployed, Variant
     from mlops_assets.serving.journal import Journal
-    from mlops_assets.serving.rows import Rows
+    from mlops_assets.serving.requests import Call, Limits
+    from mlops_assets.serving.routing import Deployed, Variant
 
 log = logging.getLogger(__name__)
 
@@ -52,19 +56,19 @@ class Predictor:
 
     Args:
         journal: where predictions are recorded; None: nowhere.
-        timeout: seconds that a request may wait for the scoring thread.
+        limits: rows that a request may hold and that may wait, and how long scoring may take.
     """
 
-    def __init__(self, journal: Journal | None, timeout: float) -> None:
+    def __init__(self, journal: Journal | None, limits: Limits) -> None:
         self.thread: ScoringThread | None = None
         self.shadows: Shadows | None = None
         self._recorder = Recorder(journal)
-        self._timeout = timeout
+        self._limits = limits
 
-    def start(self, loop: asyncio.AbstractEventLoop, most_rows: int) -> None:
-        """Begin on ``loop``; at most ``most_rows`` rows wait for the scoring thread."""
-        self.thread = ScoringThread(loop, most_rows)
-        self.shadows = Shadows(self._recorder, self.thread, most_rows // 10)
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on ``loop``."""
+        self.thread = ScoringThread(loop, self._limits.waiting)
+        self.shadows = Shadows(self._recorder, self.thread, self._limits.waiting // 10)
 
     async def stop(self) -> None:
         """Score what waits, then end."""
@@ -73,27 +77,37 @@ class Predictor:
         if self.thread is not None:
             self.thread.stop()
 
-    async def score(
-        self, deployed: Deployed, rows: Rows, principal: str, started: float, *, routing: str | None = None, pinned: Variant | None = None
-    ) -> Scored:
+    async def score(self, call: Call, deployed: Deployed, rows: Rows, pinned: Variant | None = None) -> Scored:
         """Score the rows of a request.
 
         Args:
-            deployed: the picture that the request began with.
-            rows: at least one.
-            principal: who asks; stands in the journal.
-            started: ``time.perf_counter()`` at the request's arrival.
-            routing: routing key that the request gives; else each row's entity decides, and for a row without one chance.
+            call: the request.
+            deployed: the picture that it began with.
+            rows: its rows.
             pinned: the variant that must answer, whatever the key.
 
         Raises:
-            RequestError: for rows that cannot be scored.
-            NotTyped: when typed rows must be read as plain data.
+            RequestError: for no rows, too many, or rows that cannot be scored.
         """
+        count = len(rows.values)
+        if count == 0:
+            raise RequestError(422, "no_rows", "There is no row to score.")
+        if count > self._limits.rows:
+            raise RequestError(413, "too_many_rows", f"{count} rows are more than the {self._limits.rows} that a request may hold.")
+        routing = given_key(call) if deployed.only is None else None
+        try:
+            return await self._score(deployed, rows, call.principal, call.started, routing, pinned)
+        except NotTyped:
+            plain = Rows(msgspec.to_builtins(rows.values), False, rows.as_of)
+            return await self._score(deployed, plain, call.principal, call.started, routing, pinned)
+
+    async def _score(
+        self, deployed: Deployed, rows: Rows, principal: str, started: float, routing: str | None, pinned: Variant | None
+    ) -> Scored:
         values = rows.values
         ids = self._recorder.new_ids(len(values))
-        variant = pinned or deployed.champion
-        if deployed.challenger is None or pinned is not None:
+        variant = pinned or deployed.only
+        if variant is not None:
             if len(values) == 1 and rows.typed and (single := variant.served.scorer.single) is not None:
                 prediction = self._one(variant, values[0], single)
                 self._recorder.answered(variant, rows, ids, None, [prediction], principal, started)
@@ -119,18 +133,11 @@ class Predictor:
         return result[0] if scorer.outputs == 1 else result
 
     async def _split(self, deployed: Deployed, rows: Rows, ids: list[str], routing: str | None, principal: str, started: float) -> Scored:
-        reader = deployed.champion.served.scorer.reader
-        key_of = reader.key_of if rows.typed else reader.mapping_key
-        groups: dict[str, tuple[Variant, list[int]]] = {}
-        for index, row in enumerate(rows.values):
-            key = routing if routing is not None else (key_of(row) if rows.typed or isinstance(row, Mapping) else None)
-            chosen = deployed.choose(key if key is not None else ids[index])
-            groups.setdefault(chosen.name, (chosen, []))[1].append(index)
         predictions: list[Any] = [None] * len(ids)
         versions = [0] * len(ids)
         problems: list[InputProblem] = []
         done: list[tuple[Variant, list[int], list[Any]]] = []
-        for variant, indices in groups.values():
+        for variant, indices in deployed.split(rows, ids, routing):
             try:
                 done.append((variant, indices, await self._group(deployed, variant, rows, indices)))
             except RequestError as error:
@@ -166,11 +173,13 @@ class Predictor:
                 found = scorer.score_matrix(matrix)
             else:
                 assert self.thread is not None
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(self._limits.timeout):
                     found = await self.thread.score(scorer, matrix)
         except TimeoutError:
             self._recorder.failed(variant, "timeout")
-            raise RequestError(503, "timeout", f"Scoring took longer than {self._timeout:g} s.", headers=[(b"retry-after", b"1")]) from None
+            raise RequestError(
+                503, "timeout", f"Scoring took longer than {self._limits.timeout:g} s.", headers=[(b"retry-after", b"1")]
+            ) from None
         except RequestError as error:
             self._recorder.failed(variant, error.code)
             raise

@@ -21,8 +21,8 @@ from mlops_assets.serving.scoring import finite
 
 if TYPE_CHECKING:
     from mlops_assets.serving.batching import ScoringThread
-    from mlops_assets.serving.deployment import Deployed, Variant
     from mlops_assets.serving.recording import Recorder
+    from mlops_assets.serving.routing import Deployed, Variant
     from mlops_assets.serving.rows import Rows
 
 PAUSE = 0.1

@@ -69,7 +69,7 @@ def refuse_without_evidence(deployment: DeploymentState, version: Version) -> No
     Raises:
         ServingError: with the reason.
     """
-    from mlops_assets.ledger.rules import evidence
+    from mlops_assets.ledger.rules.evidence import evidence
 
     if (refusal := evidence(deployment, version)) is not None:
         raise ServingError(refusal.why, do=refusal.do)

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.serving.access import Gate
-from mlops_assets.serving.compaction import backlog
-from mlops_assets.serving.deployment import Variant
 from mlops_assets.serving.follower import Follower
 from mlops_assets.serving.journal import Journal
 from mlops_assets.serving.metrics import Metrics, worker_name
-from mlops_assets.serving.server import Limits, Server
+from mlops_assets.serving.requests import Limits
+from mlops_assets.serving.routing import Variant
+from mlops_assets.serving.segments import backlog
+from mlops_assets.serving.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +124,7 @@ class Worker:
             yield "mlops_journal_lines_total", (), self.journal.written
             yield "mlops_journal_dropped_total", (), self.journal.dropped
             yield "mlops_journal_failures_total", (), self.journal.failures
-        for model, rows in list(self.server.stale_rows.items()):
+        for model, rows in list(self.server.own.stale_rows.items()):
             yield "mlops_features_stale_total", (("model", model),), rows
 
     def _gauges(self) -> Iterator[tuple[str, tuple[tuple[str, str], ...], float]]:
@@ -139,7 +140,7 @@ class Worker:
             segments, oldest = backlog(self._journal_folder)
             yield "mlops_journal_segments", (), segments
             yield "mlops_journal_backlog_seconds", (), time.time() - oldest if oldest is not None else 0.0
-        for model, age in list(self.server.feature_age.items()):
+        for model, age in list(self.server.own.feature_age.items()):
             yield "mlops_feature_age_seconds", (("model", model),), age
         for model, deployed in follower.models.items():
             yield "mlops_model_degraded", (("model", model),), float(model in follower.problems)
@@ -169,7 +170,7 @@ def run(settings: Settings, listening: socket.socket, *, workers: int = 1) -> No
     """Answer on ``listening`` until SIGTERM or SIGINT; requests that are being answered are finished."""
     import uvicorn
 
-    from mlops_assets.serving.protocol import TurnwiseProtocol
+    from mlops_assets.serving.turnwise import TurnwiseProtocol
 
     worker = Worker(settings, workers=workers)
     worker.start()

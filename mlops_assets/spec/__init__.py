@@ -5,10 +5,11 @@ from mlops_assets.spec.calendar import Calendar, CalendarError
 from mlops_assets.spec.columns import Column
 from mlops_assets.spec.dataset import Dataset, Partitions
 from mlops_assets.spec.durations import Duration
+from mlops_assets.spec.estimators import Estimator
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.gates import DEFAULT_GATES, Gate
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.training import Estimator, Examples, Label, Training
+from mlops_assets.spec.training import Examples, Label, Training
 
 __all__ = [
     "DEFAULT_GATES",

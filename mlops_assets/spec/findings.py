@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mlops_assets.errors import nearest
+from mlops_assets.errors import misspelling, nearest
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.problems import KeyPath, Problem, Severity, in_order, spell
-
-_NEAR = 0.8
 
 
 @dataclass(frozen=True)
@@ -76,11 +72,3 @@ class Findings:
     def all(self) -> list[Problem]:
         """Everything that was noted, in the order of files and lines."""
         return in_order(self._problems)
-
-
-def misspelling(found: str, names: Iterable[str]) -> str | None:
-    """The name that ``found`` almost is; names that differ only in their digits are different names."""
-    match = difflib.get_close_matches(found, list(names), n=1, cutoff=_NEAR)
-    if not match or re.sub(r"\d", "", match[0]) == re.sub(r"\d", "", found):
-        return None
-    return match[0]

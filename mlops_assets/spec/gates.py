@@ -1,19 +1,21 @@
-"""Quality gates: what a model must show on its holdout before it may be registered."""
+"""Quality gates: what a model must show on its holdout before it may be registered.
+
+:data:`GATES` is the table of all that there are. A gate is its row here, and its module in ``modeling/gates``, which judges it and holds
+the known-bad case that must turn it red. Settings of its own are keys of :class:`Gate`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Share, Spec
+from mlops_assets.spec.tasks import CLASSIFICATION, TASKS, Task
 
-if TYPE_CHECKING:
-    from mlops_assets.spec.model import Model
-
-DEFAULT_GATES = ("beats_naive", "leakage", "champion", "calibration", "label_quality", "consistency")
-GATE_KINDS = ("metric", "fairness", "robustness", "latency", "python", "gate")
 FAIRNESS_METRICS = (
     "demographic_parity_ratio",
     "demographic_parity_difference",
@@ -24,6 +26,110 @@ FAIRNESS_METRICS = (
 )
 
 
+def _subject_in_label(gate: Gate) -> str:
+    parts = [str(getattr(gate, gate.kind)), *(p for p in (gate.versus, gate.slice, gate.attribute) if p)]
+    return "_by_".join(parts) if gate.slice or gate.attribute else "_versus_".join(parts)
+
+
+def _limits(gate: Gate) -> str:
+    subject = gate.metric or gate.fairness or gate.python or ""
+    if gate.attribute:
+        subject += f" over {gate.attribute}"
+    if gate.slice:
+        subject += f" for each {gate.slice}"
+    bounds = [f"at least {gate.at_least}"] if gate.at_least is not None else []
+    bounds += [f"at most {gate.at_most}"] if gate.at_most is not None else []
+    bounds += [f"not worse than the {gate.versus}'s by more than {gate.margin or 0}"] if gate.versus else []
+    confidence = f", with {gate.confidence:.0%} confidence" if gate.confidence else ""
+    return f"{subject}{' ' if bounds else ''}{' and '.join(bounds)}{confidence}."
+
+
+def _largest_drop(gate: Gate) -> str:
+    how = f"noise of {gate.scale} standard deviations" if gate.robustness == "noise" else f"{gate.scale or 0:.0%} of values missing"
+    return f"With {how} the main metric falls by at most {gate.max_drop}."
+
+
+def _longest_time(gate: Gate) -> str:
+    return f"{(gate.latency or '').removesuffix('_ms')} of the time to score one row is at most {gate.at_most} ms."
+
+
+def _nothing_wrong(gate: Gate) -> str | None:
+    return None
+
+
+def _metric_mistake(gate: Gate) -> str | None:
+    complete = gate.at_least is not None or gate.at_most is not None or gate.versus is not None
+    return None if complete else "a metric gate needs at_least, at_most or versus"
+
+
+def _fairness_mistake(gate: Gate) -> str | None:
+    if gate.attribute is None or (gate.at_least is None and gate.at_most is None):
+        return "a fairness gate needs attribute, and at_least or at_most"
+    if gate.fairness not in FAIRNESS_METRICS:
+        return f"{gate.fairness!r} is no fairness metric; valid are {', '.join(FAIRNESS_METRICS)}"
+    return None
+
+
+def _robustness_mistake(gate: Gate) -> str | None:
+    return "a robustness gate needs scale and max_drop" if gate.scale is None or gate.max_drop is None else None
+
+
+def _latency_mistake(gate: Gate) -> str | None:
+    return "a latency gate needs at_most, in milliseconds" if gate.at_most is None else None
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One gate of the table.
+
+    Attributes:
+        name: of the gate and of its module in ``modeling/gates``. A declared gate is the key of this name; a default one is changed
+            under ``gate:`` by it.
+        words: what it asks for, as one sentence; for a declared gate made from its settings.
+        default: whether every model has it.
+        tasks: tasks that it is for. To a model of another one a default gate does not apply; a declared one is inconclusive there.
+        label: what the check of a declared gate is called unless it is given a name.
+        mistake: what a declared gate lacks or has wrong; None where it is complete.
+    """
+
+    name: str
+    words: str | Callable[[Gate], str]
+    default: bool = False
+    tasks: tuple[Task, ...] = TASKS
+    label: Callable[[Gate], str] = _subject_in_label
+    mistake: Callable[[Gate], str | None] = _nothing_wrong
+
+
+GATES: tuple[GateRow, ...] = (
+    GateRow("beats_naive", "Better than the naive model, by the lower confidence bound.", default=True),
+    GateRow(
+        "leakage", "No feature alone decides the target, shuffled labels score as chance, and nothing crosses the split.", default=True
+    ),
+    GateRow("champion", "Not worse than the champion on the same rows, by more than the margin.", default=True),
+    GateRow("calibration", "Predicted probabilities agree with observed rates.", default=True, tasks=CLASSIFICATION),
+    GateRow("label_quality", "The holdout has every class, matured labels and a steady base rate.", default=True),
+    GateRow("consistency", "The bundle scores the same rows alike in batch and in the server.", default=True),
+    GateRow("metric", _limits, mistake=_metric_mistake),
+    GateRow("fairness", _limits, tasks=("binary_classification",), mistake=_fairness_mistake),
+    GateRow("robustness", _largest_drop, label=lambda gate: f"robustness_{gate.robustness}", mistake=_robustness_mistake),
+    GateRow("latency", _longest_time, label=lambda gate: f"latency_{gate.latency}", mistake=_latency_mistake),
+    GateRow("python", _limits, label=lambda gate: str(gate.python).rsplit(":", 1)[1]),
+)
+"""Every gate: the default ones in the order in which they are judged and shown, then the kinds that a definition may declare."""
+
+_ROWS = {row.name: row for row in GATES}
+
+DEFAULT_GATES = tuple(row.name for row in GATES if row.default)
+GATE_KINDS = (*(row.name for row in GATES if not row.default), "gate")
+"""Keys of which a gate has exactly one: a kind that is declared, or ``gate`` for a default one."""
+
+# A type checker reads a Literal only as it is written.
+if TYPE_CHECKING:
+    DefaultGate = str
+else:
+    DefaultGate = Literal[DEFAULT_GATES]
+
+
 class Gate(Spec):
     """Exactly one of metric, fairness, robustness, latency, python; or `gate`, which names a default gate to change."""
 
@@ -32,9 +138,7 @@ class Gate(Spec):
     robustness: Literal["noise", "missing"] | None = Field(None, description="How the holdout's features are disturbed.")
     latency: Literal["p50_ms", "p95_ms", "p99_ms"] | None = Field(None, description="Time to score one row.")
     python: FunctionRef | None = Field(None, description="Function `(evaluation) -> GateResult`.")
-    gate: Literal["beats_naive", "leakage", "champion", "calibration", "label_quality", "consistency"] | None = Field(
-        None, description="A default gate whose settings change, or which is turned off."
-    )
+    gate: DefaultGate | None = Field(None, description="A default gate whose settings change, or which is turned off.")
 
     name: str | None = Field(None, description="Name of the check; default: made from the rest.")
     at_least: float | None = Field(None, description="Smallest value that passes.")
@@ -59,19 +163,9 @@ class Gate(Spec):
         given = [kind for kind in GATE_KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(GATE_KINDS)}; found {' and '.join(given) or 'none'}")
-        kind = given[0]
-        bounded = self.at_least is not None or self.at_most is not None
-        if kind == "metric" and not bounded and self.versus is None:
-            raise ValueError("a metric gate needs at_least, at_most or versus")
-        if kind == "fairness" and (self.attribute is None or not bounded):
-            raise ValueError("a fairness gate needs attribute, and at_least or at_most")
-        if kind == "fairness" and self.fairness not in FAIRNESS_METRICS:
-            raise ValueError(f"{self.fairness!r} is no fairness metric; valid are {', '.join(FAIRNESS_METRICS)}")
-        if kind == "robustness" and (self.scale is None or self.max_drop is None):
-            raise ValueError("a robustness gate needs scale and max_drop")
-        if kind == "latency" and self.at_most is None:
-            raise ValueError("a latency gate needs at_most, in milliseconds")
-        if self.off and kind != "gate":
+        if mistake := self.row.mistake(self):
+            raise ValueError(mistake)
+        if self.off and self.gate is None:
             raise ValueError("only a default gate can be turned off; remove a declared one instead")
         if self.off and not (self.reason or "").strip():
             raise ValueError(f"the default gate {self.gate} can be turned off only with a reason")
@@ -83,31 +177,43 @@ class Gate(Spec):
         return next(kind for kind in GATE_KINDS if getattr(self, kind) is not None)
 
     @property
+    def row(self) -> GateRow:
+        """Its row of :data:`GATES`."""
+        return _ROWS[self.gate or self.kind]
+
+    @property
     def label(self) -> str:
         """Name of the check, unique within a model unless two gates say the same."""
-        if self.name:
-            return self.name
-        subject = str(getattr(self, self.kind))
-        if self.kind == "python":
-            return subject.rsplit(":", 1)[1]
-        if self.kind == "latency":
-            return f"latency_{subject}"
-        if self.kind == "robustness":
-            return f"robustness_{subject}"
-        parts = [subject, *(p for p in (self.versus, self.slice, self.attribute) if p)]
-        return "_by_".join(parts) if self.slice or self.attribute else "_versus_".join(parts)
+        return self.name or self.row.label(self)
+
+    @property
+    def words(self) -> str:
+        """What it asks for, as one sentence."""
+        if self.off:
+            return f"Turned off: {self.reason}"
+        words = self.row.words
+        return words if isinstance(words, str) else words(self)
 
 
-def gate_names(model: Model) -> list[tuple[str, Gate]]:
-    """Every gate of a model with the name of its check: the default ones first, then the declared ones in the spec's order.
+def default_gate(gates: Iterable[Gate], name: str) -> Gate:
+    """Settings of a default gate: those of ``gates`` where they change it, else the plain one."""
+    if name not in DEFAULT_GATES:
+        raise ValueError(f"{name!r} is no default gate; valid are {', '.join(DEFAULT_GATES)}")
+    changed = [gate for gate in gates if gate.gate == name]
+    return changed[-1] if changed else Gate.model_validate({"gate": name})
+
+
+def gate_names(gates: Iterable[Gate]) -> list[tuple[str, Gate]]:
+    """Every gate of a model that declares ``gates``, with the name of its check: the default ones first, then the declared ones in order.
 
     Names match ``^[A-Za-z0-9_]+$`` and are distinct: a second gate that would have the same name gets ``_2``, and so on.
-    A default gate that the spec turns off is listed too, with ``off`` set, so that it can be shown as such.
+    A default gate that is turned off is listed too, with ``off`` set, so that it can be shown as such.
     """
-    gates = [(name, model.default_gate(name)) for name in DEFAULT_GATES]
-    gates += [(gate.label, gate) for gate in model.declared_gates]
+    written = tuple(gates)
+    labelled = [(name, default_gate(written, name)) for name in DEFAULT_GATES]
+    labelled += [(gate.label, gate) for gate in written if gate.gate is None]
     named: dict[str, Gate] = {}
-    for label, gate in gates:
+    for label, gate in labelled:
         base = re.sub(r"[^A-Za-z0-9_]+", "_", label).strip("_") or gate.kind
         name, count = base, 1
         while name in named:

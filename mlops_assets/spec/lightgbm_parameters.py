@@ -6,6 +6,12 @@ or break determinism are left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from mlops_assets.errors import misspelling, nearest
+from mlops_assets.spec.parameters import ParameterMistake
+
 OBJECTIVES: dict[str, tuple[str, ...]] = {
     "binary_classification": ("binary",),
     "multiclass_classification": ("multiclass", "multiclassova"),
@@ -162,3 +168,33 @@ def wrong_value(parameter: str, value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "a whole number" if parameter in WHOLE else "a number"
     return "a whole number" if parameter in WHOLE and not float(value).is_integer() else None
+
+
+def parameter_mistakes(given: Mapping[str, Any], tuned: Iterable[str], task: str) -> Iterator[ParameterMistake]:
+    """Every parameter must be one that a definition may set, given once, of its type, and its objective one of the task."""
+    seen: dict[str, str] = {}
+    for name, value in given.items():
+        meaning = CANONICAL.get(name)
+        if name in SET_BY_TRAINING or meaning is None:
+            yield _not_to_be_set("estimator", name)
+        elif seen.setdefault(meaning, name) != name:
+            yield ParameterMistake("estimator", name, f"{name!r} and {seen[meaning]!r} are one parameter, given twice")
+        elif meaning == "objective" and value not in OBJECTIVES[task]:
+            yield ParameterMistake("estimator", name, f"objective {value!r} does not fit {task}", valid=OBJECTIVES[task])
+        elif kind := wrong_value(meaning, value):
+            yield ParameterMistake("estimator", name, f"found {value!r}, which is not {kind}")
+    for name in tuned:
+        if name in SET_BY_TRAINING or name not in CANONICAL:
+            yield _not_to_be_set("space", name)
+
+
+def _not_to_be_set(of: Literal["estimator", "space"], name: str) -> ParameterMistake:
+    if name in SET_BY_TRAINING:
+        return ParameterMistake(of, name, f"{name!r} is set by training itself", do="Leave it out; the seed is `training.seed`.")
+    return ParameterMistake(of, name, f"LightGBM has no parameter {name!r}", suggestion=_meant(name))
+
+
+def _meant(name: str) -> str | None:
+    """The parameter that was probably meant, by its documented name unless an alias is much more alike."""
+    alias = nearest(name, CANONICAL)
+    return misspelling(name, [CANONICAL[alias]]) or alias if alias else None

@@ -1,76 +1,131 @@
-"""Names of the metrics that each task has, and which way each one is better."""
+"""The metrics: which tasks have each, which way it is better and what it is called elsewhere; and what is measured while a model serves.
+
+:data:`METRICS` is the table of all that there are. A metric is its row here, and its formula in the file of its task in
+``modeling/metrics``.
+"""
 
 from __future__ import annotations
 
-TASK_METRICS: dict[str, tuple[str, ...]] = {
-    "binary_classification": (
-        "roc_auc",
-        "pr_auc",
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mlops_assets.spec.tasks import TASKS, Task
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric of the table.
+
+    Attributes:
+        name: what definitions and reports call it.
+        places: tasks that have it, each with its place in the list of the task's metrics, from 1.
+        better: when it is greater, when it is smaller, or the nearer it is to zero: then it is compared by its absolute value, and a search
+            cannot optimise it.
+        bounded: whether it lives on a fixed scale: a margin is a difference there, and a share of the reference everywhere else.
+        main_of: tasks for which it decides unless the spec names another.
+        other_names: what it is called elsewhere, or what it is the nearest to.
+    """
+
+    name: str
+    places: Mapping[Task, int]
+    better: Literal["greater", "smaller", "zero"]
+    bounded: bool = False
+    main_of: tuple[Task, ...] = ()
+    other_names: tuple[str, ...] = ()
+
+
+def _binary(place: int) -> dict[Task, int]:
+    return {"binary_classification": place}
+
+
+def _multiclass(place: int) -> dict[Task, int]:
+    return {"multiclass_classification": place}
+
+
+def _number(place: int) -> dict[Task, int]:
+    return {"regression": place, "forecasting": place}
+
+
+_TABLE = (
+    MetricRow("roc_auc", _binary(1), "greater", bounded=True, main_of=("binary_classification",), other_names=("auc", "auroc")),
+    MetricRow("pr_auc", _binary(2), "greater", bounded=True, other_names=("average_precision", "auprc")),
+    MetricRow(
         "log_loss",
-        "brier",
-        "accuracy",
-        "precision",
-        "recall",
-        "f1",
-        "balanced_accuracy",
+        _binary(3) | _multiclass(4),
+        "smaller",
+        main_of=("multiclass_classification",),
+        other_names=("logloss", "cross_entropy"),
     ),
-    "multiclass_classification": ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr"),
-    "regression": ("rmse", "mae", "r2", "median_ae", "mape", "bias"),
-    "forecasting": ("rmse", "mae", "r2", "median_ae", "mape", "bias"),
+    MetricRow("brier", _binary(4), "smaller", bounded=True, other_names=("brier_score",)),
+    MetricRow("accuracy", _binary(5) | _multiclass(1), "greater", bounded=True),
+    MetricRow("precision", _binary(6), "greater", bounded=True),
+    MetricRow("recall", _binary(7), "greater", bounded=True),
+    MetricRow("f1", _binary(8), "greater", bounded=True, other_names=("f1_score",)),
+    MetricRow("balanced_accuracy", _binary(9) | _multiclass(2), "greater", bounded=True),
+    MetricRow("f1_macro", _multiclass(3), "greater", bounded=True, other_names=("macro_f1",)),
+    MetricRow("roc_auc_ovr", _multiclass(5), "greater", bounded=True),
+    MetricRow("rmse", _number(1), "smaller", main_of=("regression", "forecasting"), other_names=("mse", "root_mean_squared_error")),
+    MetricRow("mae", _number(2), "smaller", other_names=("mean_absolute_error",)),
+    MetricRow("r2", _number(3), "greater", bounded=True, other_names=("r_squared",)),
+    MetricRow("median_ae", _number(4), "smaller"),
+    MetricRow("mape", _number(5), "smaller"),
+    MetricRow("bias", _number(6), "zero"),
+)
+
+METRICS: dict[str, MetricRow] = {row.name: row for row in _TABLE}
+"""Every metric by its name."""
+
+TASK_METRICS: dict[str, tuple[str, ...]] = {
+    task: tuple(row.name for row in sorted((r for r in _TABLE if task in r.places), key=lambda r: r.places[task])) for task in TASKS
 }
 """Valid metric names, by task."""
 
-GREATER_IS_BETTER: dict[str, bool] = {
-    "roc_auc": True,
-    "pr_auc": True,
-    "log_loss": False,
-    "brier": False,
-    "accuracy": True,
-    "precision": True,
-    "recall": True,
-    "f1": True,
-    "balanced_accuracy": True,
-    "f1_macro": True,
-    "roc_auc_ovr": True,
-    "rmse": False,
-    "mae": False,
-    "r2": True,
-    "median_ae": False,
-    "mape": False,
-    "bias": False,
-}
-"""Which way is better; ``bias`` is best at zero and is compared by its absolute value."""
+MAIN_METRIC: dict[str, str] = {task: row.name for row in _TABLE for task in row.main_of}
+"""The metric that decides unless the spec names another, by task."""
 
-SERVING_METRICS = (
-    "error_rate",
-    "latency_ms",
-    "latency_p50_ms",
-    "latency_p95_ms",
-    "latency_p99_ms",
-    "score_psi",
-    "score_drift",
-    "drift_score",
-    "requests",
-)
+GREATER_IS_BETTER: dict[str, bool] = {row.name: row.better == "greater" for row in _TABLE}
+"""Which way is better; one of :data:`SIGNED` is better the nearer it is to zero."""
+
+BOUNDED = frozenset(row.name for row in _TABLE if row.bounded)
+SIGNED = frozenset(row.name for row in _TABLE if row.better == "zero")
+
+OTHER_NAMES: dict[str, str] = {other: row.name for row in _TABLE for other in row.other_names}
+"""What metrics are called elsewhere -> the nearest one here."""
+
+
+@dataclass(frozen=True)
+class ServingMetric:
+    """Something that is measured of a model while it serves.
+
+    Attributes:
+        name: what alerts and rollouts call it.
+        of: what it is a number of: the requests of a stretch of time, or a partition of the model's drift.
+        aggregate: how its values become one number, where its name says so.
+    """
+
+    name: str
+    of: Literal["requests", "drift"]
+    aggregate: Literal["p50", "p95", "p99"] | None = None
+
+
+SERVING: dict[str, ServingMetric] = {
+    row.name: row
+    for row in (
+        ServingMetric("error_rate", "requests"),
+        ServingMetric("latency_ms", "requests"),
+        ServingMetric("latency_p50_ms", "requests", "p50"),
+        ServingMetric("latency_p95_ms", "requests", "p95"),
+        ServingMetric("latency_p99_ms", "requests", "p99"),
+        ServingMetric("score_psi", "drift"),
+        ServingMetric("score_drift", "drift"),
+        ServingMetric("drift_score", "drift"),
+        ServingMetric("requests", "requests"),
+    )
+}
 """Metrics of a serving model that alerts and rollouts may name beside those of its task."""
 
-
-OTHER_NAMES: dict[str, str] = {
-    "auc": "roc_auc",
-    "auroc": "roc_auc",
-    "average_precision": "pr_auc",
-    "auprc": "pr_auc",
-    "logloss": "log_loss",
-    "cross_entropy": "log_loss",
-    "brier_score": "brier",
-    "mse": "rmse",
-    "mean_absolute_error": "mae",
-    "root_mean_squared_error": "rmse",
-    "r_squared": "r2",
-    "f1_score": "f1",
-    "macro_f1": "f1_macro",
-}
-"""What metrics are called elsewhere -> the nearest one here."""
+SERVING_METRICS = tuple(SERVING)
 
 
 def metric_names(task: str) -> tuple[str, ...]:

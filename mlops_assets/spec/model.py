@@ -11,21 +11,13 @@ from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.dataset import Partitions
 from mlops_assets.spec.decides import Decides, DecidesNothing, EachDecides
 from mlops_assets.spec.durations import Duration
-from mlops_assets.spec.gates import DEFAULT_GATES, Gate
+from mlops_assets.spec.gates import Gate, default_gate
+from mlops_assets.spec.metrics import MAIN_METRIC
 from mlops_assets.spec.monitor import Monitor
 from mlops_assets.spec.retrain import Retrain
 from mlops_assets.spec.rollout import Rollout
+from mlops_assets.spec.tasks import Task
 from mlops_assets.spec.training import Examples, Label, Training
-
-Task = Literal["binary_classification", "multiclass_classification", "regression", "forecasting"]
-
-MAIN_METRIC: dict[str, str] = {
-    "binary_classification": "roc_auc",
-    "multiclass_classification": "log_loss",
-    "regression": "rmse",
-    "forecasting": "rmse",
-}
-
 
 _SHOWN = DecidesNothing("Shown only.")
 
@@ -116,12 +108,4 @@ class Model(Spec):
 
     def default_gate(self, name: str) -> Gate:
         """Settings of a default gate: the spec's own where it changes it, else the plain one."""
-        if name not in DEFAULT_GATES:
-            raise ValueError(f"{name!r} is no default gate; valid are {', '.join(DEFAULT_GATES)}")
-        changed = [gate for gate in self.gates if gate.gate == name]
-        return changed[-1] if changed else Gate.model_validate({"gate": name})
-
-    @property
-    def declared_gates(self) -> tuple[Gate, ...]:
-        """Gates beside the default ones, in the spec's order."""
-        return tuple(gate for gate in self.gates if gate.kind != "gate")
+        return default_gate(self.gates, name)

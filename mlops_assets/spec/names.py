@@ -11,11 +11,11 @@ from mlops_assets.errors import nearest
 from mlops_assets.spec.catalogue import Declaration
 from mlops_assets.spec.cron import WORDS, cron_mistake
 from mlops_assets.spec.digest import functions
-from mlops_assets.spec.findings import Findings, misspelling
-from mlops_assets.spec.lightgbm_parameters import CANONICAL, OBJECTIVES, SET_BY_TRAINING, wrong_value
+from mlops_assets.spec.findings import Findings
 from mlops_assets.spec.metrics import GREATER_IS_BETTER, OTHER_NAMES, SERVING_METRICS, metric_names
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
+from mlops_assets.spec.tasks import TASKS
 
 _OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 _TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
@@ -96,7 +96,7 @@ def check_metrics(model: Model, findings: Findings) -> None:
     for path, metric, valid in named:
         if metric in valid:
             continue
-        elsewhere = [task for task in ("binary_classification", "multiclass_classification", "regression") if metric in metric_names(task)]
+        elsewhere = [task for task in TASKS if metric in metric_names(task)]
         if elsewhere:
             findings.add(model.name, path, f"{metric} is a metric of {elsewhere[0]}, but the task is {model.task}", valid=valid)
         else:
@@ -110,29 +110,9 @@ def check_metrics(model: Model, findings: Findings) -> None:
 
 
 def check_parameters(model: Model, findings: Findings) -> None:
-    """Every LightGBM parameter must be one that a definition may set, given once, of its type, and its objective one of the task."""
-    estimator = model.training.estimator
-    if estimator.lightgbm is None:
-        return
-    seen: dict[str, str] = {}
-    named = [(("training", "estimator", "lightgbm", name), name) for name in estimator.lightgbm]
-    tuned = model.training.tune.space if model.training.tune else None
-    for path, name in [*named, *((("training", "tune", "space", name), name) for name in tuned or ())]:
-        meaning = CANONICAL.get(name)
-        if name in SET_BY_TRAINING:
-            findings.add(model.name, path, f"{name!r} is set by training itself", do="Leave it out; the seed is `training.seed`.")
-        elif meaning is None:
-            findings.add(model.name, path, f"LightGBM has no parameter {name!r}", suggestion=_parameter(name))
-        elif path[1] == "estimator" and seen.setdefault(meaning, name) != name:
-            findings.add(model.name, path, f"{name!r} and {seen[meaning]!r} are one parameter, given twice")
-        elif meaning == "objective" and path[1] == "estimator" and estimator.lightgbm[name] not in OBJECTIVES[model.task]:
-            found = f"objective {estimator.lightgbm[name]!r} does not fit {model.task}"
-            findings.add(model.name, path, found, valid=OBJECTIVES[model.task])
-        elif path[1] == "estimator" and (kind := wrong_value(meaning, estimator.lightgbm[name])):
-            findings.add(model.name, path, f"found {estimator.lightgbm[name]!r}, which is not {kind}")
-
-
-def _parameter(name: str) -> str | None:
-    """The parameter that was probably meant, by its documented name unless an alias is much more alike."""
-    alias = nearest(name, CANONICAL)
-    return misspelling(name, [CANONICAL[alias]]) or alias if alias else None
+    """Parameters of the estimator and of the search over them, as far as its kind can be judged without importing it."""
+    estimator, tune = model.training.estimator, model.training.tune
+    places: dict[str, KeyPath] = {"estimator": ("training", "estimator", estimator.kind), "space": ("training", "tune", "space")}
+    for mistake in estimator.row.mistakes(estimator.declared, (tune.space if tune else None) or (), model.task):
+        path = (*places[mistake.of], mistake.name)
+        findings.add(model.name, path, mistake.found, valid=mistake.valid, suggestion=mistake.suggestion, do=mistake.do)

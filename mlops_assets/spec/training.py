@@ -6,12 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlops_assets.spec.base import FunctionRef, Name, OneOrMany, Share, Spec, Texts, parse_share
+from mlops_assets.spec.base import Name, OneOrMany, Share, Spec, Texts, parse_share
 from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.decides import Decides
 from mlops_assets.spec.durations import Duration
-
-ESTIMATOR_KINDS = ("lightgbm", "sklearn", "python")
+from mlops_assets.spec.estimators import Estimator
 
 
 class Examples(Spec):
@@ -33,39 +32,6 @@ class Label(Spec):
     )
     sql: str = Field(description="DuckDB query: the entity column or columns and exactly one more, the target.")
     default: Scalar | None = Field(None, description="Target of entities of the population that the query does not return.")
-
-
-class SklearnStep(Spec):
-    """One scikit-learn class by dotted name."""
-
-    name: str = Field(pattern=r"^[A-Za-z_][\w.]*\.[A-Za-z_]\w*$", description="For example sklearn.linear_model.LogisticRegression.")
-    params: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments.")
-
-
-class Estimator(Spec):
-    """Exactly one of lightgbm, sklearn, python."""
-
-    lightgbm: dict[str, Any] | None = Field(None, description="LightGBM parameters; `num_boost_round` is the number of trees.")
-    sklearn: tuple[SklearnStep, ...] | None = Field(None, description="An estimator by dotted name, or a list: a pipeline.")
-    python: FunctionRef | None = Field(None, description="Function that builds an estimator which saves and loads itself.")
-
-    @field_validator("sklearn", mode="before", json_schema_input_type=str | SklearnStep | tuple[SklearnStep | str, ...] | None)
-    @classmethod
-    def _steps(cls, value: Any) -> Any:
-        steps = value if isinstance(value, list | tuple) else [value]
-        return None if value is None else [{"name": step} if isinstance(step, str) else step for step in steps]
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Estimator:
-        given = [kind for kind in ESTIMATOR_KINDS if getattr(self, kind) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(ESTIMATOR_KINDS)}; found {' and '.join(given) or 'none'}")
-        return self
-
-    @property
-    def kind(self) -> str:
-        """Which of :data:`ESTIMATOR_KINDS` it is."""
-        return next(kind for kind in ESTIMATOR_KINDS if getattr(self, kind) is not None)
 
 
 class HalfLife(Spec):

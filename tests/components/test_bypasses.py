@@ -146,7 +146,7 @@ def test_a_champion_without_a_candidate_is_refused(data: Shop) -> None:
 
 
 def test_an_alias_set_by_hand_makes_no_champion(trained: Shop) -> None:
-    from mlops_assets.governance.following import follow
+    from mlops_assets.registry.following import follow
 
     trained.workspace.registry.set_alias("churn", "champion", 1)
     assert trained.workspace.ledger.state("churn").champion is None

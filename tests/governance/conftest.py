@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlops_assets.governance.principals import Actor, add_key, authenticate, os_user
+from mlops_assets.governance.principals import add_key, authenticate, os_user
 from mlops_assets.ledger import Ledger, actions, open_ledger
+from mlops_assets.ledger.actors import Actor
 
 
 class Company:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from mlops_assets.governance.approvals import standing
-from mlops_assets.governance.principals import Actor, os_user, revoke_key
+from mlops_assets.governance.principals import os_user, revoke_key
 from mlops_assets.ledger import Refused, actions
+from mlops_assets.ledger.actors import Actor
+from mlops_assets.ledger.approvals import standing
 from mlops_assets.ledger.verify import verify
 
 NEEDED = 2

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops_assets.governance.card import CardRecords, build_card
+from mlops_assets.governance.card import build_card
+from mlops_assets.governance.card_records import CardRecords
 from mlops_assets.spec import Model
 
 

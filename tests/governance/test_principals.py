@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mlops_assets.errors import MlopsError
-from mlops_assets.governance.principals import Actor, KeyRefused, add_key, authenticate, in_scope, os_user, revoke_key, valid_keys
+from mlops_assets.governance.principals import KeyRefused, add_key, authenticate, os_user, revoke_key, valid_keys
+from mlops_assets.ledger.actors import Actor, in_scope
 
 
 def test_a_key_identifies_its_principal_and_stands_nowhere_in_the_ledger(company: Any) -> None:

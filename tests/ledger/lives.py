@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlops_assets.governance.principals import Actor, add_key, authenticate, os_user
+from mlops_assets.governance.principals import add_key, authenticate, os_user
 from mlops_assets.ledger import Event, Ledger, actions
+from mlops_assets.ledger.actors import Actor
 
 MODEL = "churn"
 NOTE: dict[str, Any] = {"metric": "psi", "window": "7d", "numbers": {"psi": 0.21}, "n": 500}

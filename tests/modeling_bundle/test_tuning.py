@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_assets.modeling.estimators.lightgbm_parameters import SPACE
 from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.modeling.training import Trained
-from mlops_assets.modeling.tuning import LIGHTGBM_SPACE, Trial
+from mlops_assets.modeling.tuning import Trial
 
 LOGISTIC = {"sklearn": ["sklearn.preprocessing.StandardScaler", "sklearn.linear_model.LogisticRegression"]}
 C = {"C": {"low": 0.001, "high": 10, "log": True}}
@@ -37,7 +38,7 @@ def test_the_first_trial_is_the_spec_and_the_best_one_is_used(people: pd.DataFra
 
     assert tuple(seen) == trained.trials
     assert trained.trials[0].params == {}
-    assert set(trained.trials[1].params) == set(LIGHTGBM_SPACE)
+    assert set(trained.trials[1].params) == set(SPACE)
     best = max((t for t in trained.trials if t.value is not None), key=lambda t: t.value or 0)
     assert best.params.items() <= trained.params.items()
     assert all(t.seconds > 0 for t in trained.trials)

@@ -62,7 +62,7 @@ def scored_set(
 def judged(model: Model, bundle: Bundle, rows: TrainingSet, gate: str, *, champion: Bundle | None = None, **more: Any) -> GateResult:
     """The result of the gate of that name."""
     context = GateContext(model, bundle, rows, None, champion, more.pop("folder", Path()), 7, **more)
-    return judge_one(context, gate, dict(gate_names(model))[gate])
+    return judge_one(context, gate, dict(gate_names(model.gates))[gate])
 
 
 def trained(model: Model, rows: TrainingSet, folder: Path) -> Bundle:

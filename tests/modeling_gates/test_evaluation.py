@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from mlops_assets.errors import MlopsError
-from mlops_assets.modeling.evaluation import Evaluation, evaluate
+from mlops_assets.modeling.evaluation import Evaluation
 from mlops_assets.modeling.figures import draw_figures
 from mlops_assets.modeling.gates import GateContext, judge_all
+from mlops_assets.modeling.measuring import evaluate
 from mlops_assets.modeling.slices import slices_of
 from mlops_assets.modeling.synthetic import make_bundle
 

@@ -34,7 +34,7 @@ def test_coin_flips_score_like_chance_and_do_not_beat_the_naive_model(tmp_path: 
     model = model_of()
     bundle = trained(model, rows, tmp_path / "bundle")
     context = GateContext(model, bundle, rows, None, None, tmp_path, 7)
-    gates = dict(gate_names(model))
+    gates = dict(gate_names(model.gates))
     naive = judge_one(context, "beats_naive", gates["beats_naive"])
     assert naive.status == "fail"
     assert naive.observed is not None

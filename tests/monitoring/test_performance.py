@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.data.store import open_store
-from mlops_assets.modeling.evaluation import evaluate
+from mlops_assets.modeling.measuring import evaluate
 from mlops_assets.modeling.metrics import metrics_of
 from mlops_assets.monitoring.columns import KNOWN_AT, PREDICTED_AT, PREDICTION_ID, SCORE, TARGET
 from mlops_assets.monitoring.estimation import Estimate, estimate_performance, reconcile

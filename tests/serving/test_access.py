@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from mlops_assets.governance.principals import Actor, authenticate, revoke_key
+from mlops_assets.governance.principals import authenticate, revoke_key
+from mlops_assets.ledger.actors import Actor
 from mlops_assets.ledger.events import written_time
-from mlops_assets.ledger.kinds import ROLES
+from mlops_assets.ledger.words import ROLES
 from mlops_assets.serving.access import ROUTES, Gate, Route
 from mlops_assets.serving.errors import RequestError
 from tests.serving.conftest import Deployment

@@ -19,8 +19,8 @@ import pytest
 from mlops_assets.ledger import actions
 from mlops_assets.ledger.events import read_time
 from mlops_assets.modeling.bundle import Bundle
-from mlops_assets.serving.deployment import place_of
 from mlops_assets.serving.follower import Follower
+from mlops_assets.serving.routing import place_of
 from tests.serving.projects import TYPES, Project, Running, json_rows, start
 
 

@@ -15,9 +15,10 @@ import pytest
 
 from mlops_assets.data.store import Store, open_store
 from mlops_assets.monitoring.columns import AS_OF, KNOWN_AT, PREDICTED_AT, PREDICTION_ID, SCORE, TARGET, VERSION
-from mlops_assets.serving.compaction import backlog, by_day, compact
+from mlops_assets.serving.compaction import by_day, compact
 from mlops_assets.serving.identifiers import id_maker, is_id, milliseconds_of
 from mlops_assets.serving.journal import Journal, PredictionLine
+from mlops_assets.serving.segments import backlog
 
 FEATURES = [["age", "int64"], ["income", "float64"], ["job", "category"], ["seen", "datetime"], ["born", "date"], ["member", "bool"]]
 ROW = {"person": 7, "age": 40, "income": None, "job": "baker", "seen": "2026-01-31T12:00:00Z", "born": "1986-01-31", "member": True}

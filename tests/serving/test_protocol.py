@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from mlops_assets.serving.protocol import HoldingTransport, Outbox
+from mlops_assets.serving.turnwise import HoldingTransport, Outbox
 from tests.serving.conftest import Deployment
 
 

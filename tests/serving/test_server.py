@@ -218,5 +218,5 @@ async def test_an_answer_without_a_ledger_is_that_of_the_last_known_state(projec
         await asyncio.sleep(0.5)
         assert server.follower.errors > 0
         assert (await ask(server, "/models/m/predict", body(json_rows(bundle, 1))))[0] == 200
-        monkeypatch.setattr("mlops_assets.serving.server.LEDGER_LAG", 0.1)
+        monkeypatch.setattr("mlops_assets.serving.follower.LEDGER_LAG", 0.1)
         assert (await ask(server, "/health/ready", None))[0] == 503

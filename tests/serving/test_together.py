@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from mlops_assets.errors import MlopsError
-from mlops_assets.serving.together import Service, run_together, services
+from mlops_assets.running.together import Service, run_together, services
 from tests.serving.projects import Project
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -91,7 +91,7 @@ def test_gates_have_distinct_valid_names() -> None:
             {"gate": "calibration", "off": True, "reason": "scores are only ranked"},
         ],
     )
-    named = dict(gate_names(model))
+    named = dict(gate_names(model.gates))
     assert list(named)[:6] == ["beats_naive", "leakage", "champion", "calibration", "label_quality", "consistency"]
     assert list(named)[6:] == ["roc_auc", "roc_auc_2", "F_one_at_last", "leakage_2"]
     assert named["calibration"].off

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlops_assets.lifecycle.workspace import Workspace
-    from mlops_assets.monitoring.drift import ColumnDrift, Drift
+    from mlops_assets.monitoring.column_drift import ColumnDrift
+    from mlops_assets.monitoring.drift import Drift
 
 SHOWN = ("name", "status", "effect", "q", "psi", "ks", "wasserstein", "jensen_shannon", "missing", "n", "condition")
 
@@ -113,21 +114,23 @@ def tell(workspace: Workspace, name: str, key: str | None, drift: Drift, run_id:
 
 
 def _named(part: str) -> bool:
-    from mlops_assets.ledger.kinds import IDENTIFIER
+    from mlops_assets.ledger.fields import IDENTIFIER
 
     return IDENTIFIER.check(part)
 
 
 def _row(column: ColumnDrift) -> dict[str, Any]:
+    from mlops_assets.monitoring.column_drift import STATISTICS
+
     statistics = column.statistics or {}
     row: dict[str, Any] = {"name": column.name, "status": column.status, "condition": column.condition, "detail": column.detail}
     row |= {"n": column.n, "n_reference": column.n_reference, "missing": column.missing, "missing_reference": column.missing_reference}
     row |= {"effect": column.effect, "q": min((c.q for c in column.comparisons), default=None), "detectable": column.detectable}
-    return {**row, **{part: statistics.get(part) for part in ("psi", "ks", "wasserstein", "jensen_shannon", "chi_square")}}
+    return {**row, **{part: statistics.get(part) for part in STATISTICS}}
 
 
 def _findings(drift: Drift) -> Iterator[Finding]:
-    from mlops_assets.monitoring.drift import worst
+    from mlops_assets.monitoring.status import worst
 
     status = worst(column.status for column in drift.columns)
     said = f"{', '.join(drift.drifted[:8])} left the reference" if drift.drifted else f"{len(drift.columns)} columns on {drift.n} rows"

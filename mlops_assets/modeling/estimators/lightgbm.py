@@ -6,21 +6,23 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import nearest
 from mlops_assets.modeling.encoding import Form
-from mlops_assets.modeling.estimators.lightgbm_parameters import DEFAULTS, WHERE, canonical, size_defaults
-from mlops_assets.modeling.estimators.protocol import Fitted, Matrix, Problem
+from mlops_assets.modeling.estimators.lightgbm_parameters import DEFAULTS, WHERE, canonical, default_space, fewer_trees, size_defaults
+from mlops_assets.modeling.estimators.protocol import EstimatorKind, Fitted, Matrix, Problem, Recipe
 from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.spec.lightgbm_parameters import OBJECTIVES
 
 if TYPE_CHECKING:
     import lightgbm
     import numpy as np
+
+    from mlops_assets.spec.training import SearchRange
 
 FILE = "model.txt"
 END_OF_TREES = "end of trees"
@@ -29,7 +31,7 @@ _NOT_FOR_THE_ENGINE = ("num_boost_round", "early_stopping_rounds", "monotone_con
 
 
 @dataclass(frozen=True)
-class LightGBMRecipe:
+class LightGBMRecipe(Recipe):
     """LightGBM with the spec's parameters under their canonical names.
 
     Parameters that would read files, move work elsewhere or break determinism are refused.
@@ -59,6 +61,17 @@ class LightGBMRecipe:
     def with_params(self, changed: Mapping[str, Any]) -> LightGBMRecipe:
         """The same recipe with some parameters changed."""
         return LightGBMRecipe(self.problem, {**self.given, **canonical(changed, self.problem.task)})
+
+    def settle(self, split: Callable[[], tuple[Matrix, Matrix]]) -> LightGBMRecipe:
+        """With early stopping: the same recipe with the number of trees that did best on the rows to validate on."""
+        return self if self.patience is None else self.with_rounds(self.best_rounds(*split()))
+
+    def space(self, rows: int) -> dict[str, SearchRange]:
+        """Parameters that matter most; the number of trees only without early stopping."""
+        found = default_space(rows)
+        if self.patience is not None:
+            del found["num_boost_round"]
+        return found
 
     def with_rounds(self, rounds: int) -> LightGBMRecipe:
         """The same recipe with a number of trees that is settled: no early stopping."""
@@ -156,13 +169,18 @@ class LightGBMFitted(Fitted):
         """Number of trees."""
         return int(self.booster.num_trees())
 
+    @property
+    def trees_digest(self) -> str:
+        """SHA-256 of the text up to the end of the trees: the same for the same rows, spec and seed, however it was run."""
+        head, found, _ = self.text.partition(END_OF_TREES)
+        if not found:
+            raise ModelingError("the LightGBM text has no end of trees; the file is not whole.")
+        return hashlib.sha256(head.encode()).hexdigest()
 
-def trees_digest(text: str) -> str:
-    """SHA-256 of the model text up to the end of its trees: the same for the same rows, spec and seed, however it was run."""
-    head, found, _ = text.partition(END_OF_TREES)
-    if not found:
-        raise ModelingError("the LightGBM text has no end of trees; the file is not whole.")
-    return hashlib.sha256(head.encode()).hexdigest()
+
+KIND = EstimatorKind(
+    recipe=lambda declared, problem, definitions: LightGBMRecipe(problem, declared), read=LightGBMFitted.read, quick=fewer_trees
+)
 
 
 def _safe(names: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +11,8 @@ from mlops_assets.modeling.encoding import Form
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mlops_assets.spec.training import SearchRange
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ class Matrix:
 
 
 class Fitted(Protocol):
-    """A trained estimator."""
+    """A trained estimator. A kind of its own derives from it."""
+
+    @property
+    def trees_digest(self) -> str | None:
+        """What a rebuild must meet instead of the same predictions; None for kinds without such a digest."""
+        return None
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """P(positive) of shape (rows,), class probabilities of shape (rows, classes), or numbers of shape (rows,).
@@ -69,7 +76,7 @@ class Fitted(Protocol):
 
 
 class Recipe(Protocol):
-    """How to build one kind of estimator with its parameters; checked when it is made."""
+    """How to build one kind of estimator with its parameters; checked when it is made. A kind of its own derives from it."""
 
     @property
     def form(self) -> Form:
@@ -91,3 +98,39 @@ class Recipe(Protocol):
             ModelingError: for a parameter that does not exist.
         """
         ...
+
+    def settle(self, split: Callable[[], tuple[Matrix, Matrix]]) -> Recipe:
+        """The same recipe with settled what validation inside the training rows decides, such as when to stop; by default nothing.
+
+        Args:
+            split: gives the rows to train on and the rows to validate on.
+        """
+        return self
+
+    def space(self, rows: int) -> dict[str, SearchRange] | None:
+        """What a search over so many training rows tries where the definition names no space; None: it must name one."""
+        return None
+
+
+def _unchanged(declared: Any) -> Any:
+    return declared
+
+
+@dataclass(frozen=True)
+class EstimatorKind:
+    """What the module of a kind offers, as its ``KIND``. It has the kind's name in the table of :mod:`mlops_assets.spec.estimators`.
+
+    Attributes:
+        recipe: from what is declared under the kind's key, the problem, and the folder of the definition to a recipe. It raises a
+            ModelingError for parameters, names or functions that do not exist or do not fit the task.
+        read: from a bundle's verified files, and what :meth:`Fitted.write` returned for them, to what was fitted.
+        runs_code: whether reading runs code of the bundle. It is read when the first row is scored then, not when the bundle is opened.
+        quick: from what is declared to the like of it that trains quickly, for when it does not matter how good the model is.
+        libraries: whose versions may change what is learned, beside those that every bundle records.
+    """
+
+    recipe: Callable[[Any, Problem, Path], Recipe]
+    read: Callable[[Path, Mapping[str, Any]], Fitted]
+    runs_code: bool = False
+    quick: Callable[[Any], Any] = _unchanged
+    libraries: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ from mlops_assets.errors import nearest
 from mlops_assets.functions import resolve, source_digest
 from mlops_assets.modeling.encoding import Form
 from mlops_assets.modeling.estimators.blocks import in_blocks
-from mlops_assets.modeling.estimators.protocol import Fitted, Matrix, Problem
+from mlops_assets.modeling.estimators.protocol import EstimatorKind, Fitted, Matrix, Problem, Recipe
 from mlops_assets.modeling.signature import ModelingError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _FORMS = ("numeric", "native")
 
 
 @dataclass(frozen=True)
-class PythonRecipe:
+class PythonRecipe(Recipe):
     """A builder function and the parameters that a search gives it."""
 
     problem: Problem
@@ -120,10 +120,7 @@ class PythonFitted(Fitted):
 
     @classmethod
     def read(cls, folder: Path, described: Mapping[str, Any]) -> PythonFitted:
-        """Import the module and let it load its files. Checks the bundle again first, since it may have changed since it was opened."""
-        from mlops_assets.modeling.bundle import verify
-
-        verify(folder)
+        """Import the module and let it load its files."""
         reference = described["function"]
         if described["module"] is not None:
             load = _module_of(folder / described["module"]).load
@@ -187,6 +184,11 @@ class PythonFitted(Fitted):
 
         found = getattr(self.estimator, "importance", None)
         return np.asarray(found(), dtype="float64") if callable(found) else None
+
+
+KIND = EstimatorKind(
+    recipe=lambda declared, problem, definitions: PythonRecipe(problem, declared, definitions), read=PythonFitted.read, runs_code=True
+)
 
 
 def _module_of(path: Path) -> types.ModuleType:

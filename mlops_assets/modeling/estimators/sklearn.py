@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.errors import nearest
 from mlops_assets.modeling.encoding import Form
 from mlops_assets.modeling.estimators.blocks import in_blocks
-from mlops_assets.modeling.estimators.protocol import Fitted, Matrix, Problem
+from mlops_assets.modeling.estimators.protocol import EstimatorKind, Fitted, Matrix, Problem, Recipe
 from mlops_assets.modeling.estimators.skops_file import read_skops, write_skops
 from mlops_assets.modeling.signature import ModelingError
-from mlops_assets.spec.training import SklearnStep
+from mlops_assets.spec.estimators import SklearnStep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ _BY_ROW = {
 
 
 @dataclass(frozen=True)
-class SklearnRecipe:
+class SklearnRecipe(Recipe):
     """Steps by dotted name with keyword arguments.
 
     A parameter may itself be an estimator, written ``{name: sklearn…, params: {…}}``. Every ``random_state`` that is not given is the
@@ -160,6 +160,9 @@ class SklearnFitted(Fitted):
                 coefficients = coefficients.toarray()
             found = np.abs(np.atleast_2d(coefficients)).mean(axis=0)
         return None if found is None or len(found) != self.estimator.n_features_in_ else np.asarray(found, dtype="float64")
+
+
+KIND = EstimatorKind(recipe=lambda declared, problem, definitions: SklearnRecipe(problem, declared), read=SklearnFitted.read)
 
 
 def _make(name: str, params: Mapping[str, Any]) -> Any:

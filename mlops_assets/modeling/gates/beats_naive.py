@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 
+from mlops_assets.modeling.gate_result import GateResult, Status
+from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.comparison import compare
+from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import show
-from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status
 from mlops_assets.spec.gates import Gate
 from mlops_assets.spec.metrics import GREATER_IS_BETTER
 
@@ -51,3 +53,11 @@ def _around(metric: str, reference: float, gain: tuple[float, float]) -> tuple[f
     """Bounds of the improvement on the scale of the metric, so that they can be read beside the observed value."""
     low, high = gain
     return (reference + low, reference + high) if GREATER_IS_BETTER[metric] else (reference - high, reference - low)
+
+
+def known_bad(bench: Bench) -> Cases:
+    """Predictions that have nothing to do with the outcome."""
+    return Cases(
+        bad=[("predictions that have nothing to do with the outcome", lambda: bench.predicting(bench.knowing_nothing()))],
+        good=[("a model that is right", lambda: bench.claiming(True))],
+    )

@@ -11,8 +11,10 @@ import math
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, draw, reflected
 from mlops_assets.modeling.calibration import bins_of, calibration_error, claims_of, spiegelhalter, table_of
+from mlops_assets.modeling.gate_result import GateResult
+from mlops_assets.modeling.gates.bench import Bench, Cases
+from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import decide, show
-from mlops_assets.modeling.gates.result import GateContext, GateResult
 from mlops_assets.spec.gates import Gate
 
 SHARE_OF_SD = 0.2
@@ -22,7 +24,7 @@ MIN_CALIBRATION_N = 100
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     """Pass, fail or inconclusive by the interval of the calibration error; `not_applicable` to regression."""
     holdout = context.holdout
-    if not holdout.classes:
+    if holdout.task not in gate.row.tasks:
         return GateResult(
             name, "not_applicable", None, "predicted probabilities", n=holdout.n, detail="The model predicts no probabilities."
         )
@@ -51,4 +53,12 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
             "bins": table_of(claims, bins, holdout.n_effective / holdout.n),
             "spiegelhalter": None if test is None else {"z": test[0], "p": test[1]},
         },
+    )
+
+
+def known_bad(bench: Bench) -> Cases:
+    """A model that is certain and wrong."""
+    return Cases(
+        bad=[("a model that is certain and wrong", lambda: bench.predicting(bench.always_wrong()))],
+        good=[("a model that is certain and right", lambda: bench.claiming(True))],
     )

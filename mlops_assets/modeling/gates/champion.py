@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from mlops_assets.modeling.gate_result import GateResult
+from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare
+from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, show
-from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult
-from mlops_assets.modeling.metrics import BOUNDED
 from mlops_assets.spec.gates import Gate
+from mlops_assets.spec.metrics import BOUNDED
 
 
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
@@ -41,4 +43,23 @@ def against_champion(context: GateContext, name: str, gate: Gate, metric: str, m
         f"{metric} {found.candidate:.4g} against the champion's {found.reference:.4g}: improvement {gain.value:.4g}, "
         f"interval {show(gain)}; {why}.",
         {"metric": metric, "margin": margin, "champion": context.champion.digest, **found.data},
+    )
+
+
+def known_bad(bench: Bench) -> Cases:
+    """Models that are worse than a champion that is always right."""
+    world = bench.world
+    right = world.predictions(world.y_holdout)
+    return Cases(
+        bad=[
+            (
+                "a model that is always wrong, beside a champion that is right",
+                lambda: bench.predicting(bench.always_wrong(), champion=True),
+            ),
+            (
+                "a model that knows nothing, beside a champion that is right",
+                lambda: bench.predicting(bench.knowing_nothing(), champion=True),
+            ),
+        ],
+        good=[("a model that is as good as the champion", lambda: bench.predicting(right, champion=True))],
     )

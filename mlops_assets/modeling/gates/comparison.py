@@ -11,7 +11,7 @@ from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlops_assets.modeling.gates.result import GateContext
+    from mlops_assets.modeling.gates.context import GateContext
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -61,6 +61,6 @@ def compare(context: GateContext, metric_name: str, reference: Array, margin: fl
     mine, other = found["mine"], found["other"]
     value = float(metric.improvement(np.asarray(mine.value), np.asarray(other.value)))
     difference = Draws(value, metric.improvement(mine.resampled, other.resampled))
-    tolerated = margin if metric.bounded else margin * abs(other.value)
+    tolerated = margin if metric.row.bounded else margin * abs(other.value)
     bounds = interval(difference, holdout.blocks, holdout.n_effective, confidence or CONFIDENCE)
     return Comparison(mine.value, other.value, bounds, tolerated)

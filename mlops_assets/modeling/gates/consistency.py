@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.gate_result import GateResult
+from mlops_assets.modeling.gates.bench import Bench, Case, Cases
+from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import sentence
-from mlops_assets.modeling.gates.result import GateContext, GateResult
+from mlops_assets.modeling.synthetic import make_bundle, make_set, prediction_columns, reading
 from mlops_assets.spec.gates import Gate
 
 if TYPE_CHECKING:
@@ -74,3 +77,20 @@ def _invalid(prediction: Array, task: str) -> int:
         valid = (finite & (prediction >= 0)).all(axis=1) & (np.abs(prediction.sum(axis=1) - 1) < 1e-6)
         return int((~valid).sum())
     return int((~finite).sum())
+
+
+def known_bad(bench: Bench) -> Cases:
+    """A model that scores single rows a little higher than batches."""
+    world = bench.world
+    score, features = reading(world.task, "p")
+    columns = prediction_columns("p", *(world.predictions(y) * 0.5 + 0.25 for y in (world.y_train, world.y_holdout)))
+    if world.task == "multiclass_classification":
+        columns = prediction_columns("p", world.predictions(world.y_train), world.predictions(world.y_holdout))
+
+    def scoring(alone: float) -> Case:
+        return lambda: bench.context(make_bundle(world.task, score, features, alone=alone), make_set(world, columns))
+
+    return Cases(
+        bad=[("a model that scores single rows a billionth higher", scoring(1e-9))],
+        good=[("a model that scores single rows the same", scoring(0.0))],
+    )

@@ -11,10 +11,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
+from mlops_assets.modeling.gate_result import GateResult, Status
+from mlops_assets.modeling.gates.bench import Bench, Case, Cases
+from mlops_assets.modeling.gates.context import MIN_N, MIN_SLICE_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, requirement, show
-from mlops_assets.modeling.gates.result import MIN_N, MIN_SLICE_N, GateContext, GateResult, Status
-from mlops_assets.modeling.metrics import Statistic, pointwise_loss
+from mlops_assets.modeling.metrics.pointwise import pointwise_loss
+from mlops_assets.modeling.metrics.statistic import Statistic
 from mlops_assets.modeling.slices import slices_of
+from mlops_assets.modeling.synthetic import make_bundle, make_set, prediction_columns, reading
 from mlops_assets.spec.gates import Gate
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     assert gate.attribute is not None
     holdout = context.holdout
     required = requirement(gate, f"{gate.fairness} over {gate.attribute}")
-    if holdout.task != "binary_classification":
+    if holdout.task not in gate.row.tasks:
         detail = f"{gate.fairness} is defined for binary classification, and this model does {holdout.task}."
         return GateResult(name, "inconclusive", None, required, n=holdout.n, detail=detail)
     groups: list[tuple[str, Array]] = []
@@ -113,3 +117,30 @@ def _describe(y: Array, selected: Array, worth: float) -> dict[str, Any]:
         "true_positive_rate": float(selected[positive].mean()) if positive.any() else None,
         "false_positive_rate": float(selected[~positive].mean()) if (~positive).any() else None,
     }
+
+
+def known_bad(bench: Bench) -> Cases:
+    """A model that selects one group only; where the gate asks for that, one that treats all alike."""
+    import numpy as np
+
+    gate, world = bench.gate, bench.world
+    n = len(world.y_holdout)
+    group = np.arange(n) // 2 % 2
+    turn = np.arange(n) // 4 % 5
+    selected = np.where(world.y_holdout == 1, turn < 3, turn < 1)
+    columns = {
+        str(gate.attribute): (np.full(len(world.y_train), "one", object), np.where(group == 1, "two", "one").astype(object)),
+        "block": (np.arange(len(world.y_train)) + n, np.arange(n) // 20),
+    }
+
+    def choosing(chosen: Array) -> Case:
+        def make() -> GateContext:
+            score, features = reading(world.task, "p")
+            both = {**columns, **prediction_columns("p", world.y_train, chosen.astype(float))}
+            return bench.context(make_bundle(world.task, score, features), make_set(world, both, ("block",)))
+
+        return make
+
+    unfair = ("a model that selects one group only", choosing(selected & (group == 0)))
+    fair = ("a model that treats both groups alike", choosing(selected))
+    return Cases(bad=[unfair, fair], good=[fair, unfair])

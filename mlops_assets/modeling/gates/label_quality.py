@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, choose_blocks, effective_n
+from mlops_assets.modeling.gate_result import GateResult, Status, worst
+from mlops_assets.modeling.gates.bench import MOMENT, Bench, Cases
+from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import sentence
-from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status, worst
 from mlops_assets.modeling.holdout import AS_OF, LABEL_END
+from mlops_assets.modeling.jump import LARGE_H, LARGE_SD, cohens_h
+from mlops_assets.modeling.synthetic import CLASSES, World, make_bundle, make_set, prediction_columns, reading
 from mlops_assets.spec.gates import Gate
 
 if TYPE_CHECKING:
@@ -28,8 +33,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-LARGE_H = 0.3
-LARGE_SD = 1.0
 MIN_PER_CLASS = 10
 
 
@@ -141,7 +144,7 @@ def _jump_of_share(context: GateContext, gate: Gate, of: str, code: int) -> Jump
     holdout = context.holdout
     parts = [_share(context, rows, (rows.y == code).astype(float)) for rows in (holdout.train, holdout.rows)]
     (a, va), (b, vb) = parts
-    size, limit, unit = abs(2 * math.asin(math.sqrt(b)) - 2 * math.asin(math.sqrt(a))), LARGE_H, "Cohen's h"
+    size, limit, unit = cohens_h(a, b), LARGE_H, "Cohen's h"
     if gate.max_jump is not None:
         size, limit, unit = abs(b - a), gate.max_jump, "difference"
     half = _half(va + vb, gate)
@@ -169,3 +172,44 @@ def _half(variance: float, gate: Gate) -> float:
     from statistics import NormalDist
 
     return NormalDist().inv_cdf((1 + (gate.confidence or CONFIDENCE)) / 2) * math.sqrt(variance)
+
+
+def known_bad(bench: Bench) -> Cases:
+    """Holdouts with one outcome, with labels that are not final, and with outcomes that jumped."""
+    import numpy as np
+
+    world = bench.world
+    one_outcome = World(
+        world.task, world.y_train, np.full_like(world.y_holdout, world.y_holdout[0]), world.signal_train, world.signal_holdout
+    )
+    late = MOMENT + timedelta(days=1)
+    ends = {"__label_end": (np.full(len(world.y_train), late, object), np.full(len(world.y_holdout), late, object))}
+
+    def immature() -> GateContext:
+        score, features = reading(world.task, "p")
+        perfect = prediction_columns("p", world.predictions(world.y_train), world.predictions(world.y_holdout))
+        return bench.context(make_bundle(world.task, score, features), make_set(world, {**perfect, **ends}), as_of=MOMENT)
+
+    return Cases(
+        bad=[
+            ("a holdout with one outcome", lambda: bench.claiming(True, world=one_outcome)),
+            ("labels that are final after the model's time only", immature),
+            ("outcomes that jumped", lambda: bench.claiming(True, world=_jumped(world, bench.gate))),
+        ],
+        good=[("a holdout like the training rows", lambda: bench.claiming(True))],
+        every=True,
+    )
+
+
+def _jumped(world: World, gate: Gate) -> World:
+    """The same world where nearly all outcomes of the training rows are of the first class and of the holdout of the last."""
+    import numpy as np
+
+    k = len(CLASSES[world.task])
+    if not k:
+        moved = world.y_holdout + (2 + 2 * (gate.max_jump or 1.0)) * world.y_train.std()
+        return World(world.task, world.y_train, moved, world.signal_train, world.signal_holdout)
+    y_train, y_holdout = np.zeros_like(world.y_train), np.full_like(world.y_holdout, k - 1)
+    y_train[: 10 * k] = np.arange(10 * k) % k
+    y_holdout[: 10 * k] = np.arange(10 * k) % k
+    return World(world.task, y_train, y_holdout, world.signal_train, world.signal_holdout)

@@ -9,8 +9,11 @@ import math
 from statistics import NormalDist
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval
+from mlops_assets.modeling.gate_result import GateResult
+from mlops_assets.modeling.gates.bench import Bench, Case, Cases
+from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import decide, show
-from mlops_assets.modeling.gates.result import GateContext, GateResult
+from mlops_assets.modeling.synthetic import make_bundle, make_set, prediction_columns, reading
 from mlops_assets.spec.gates import Gate
 
 MAX_CALLS = 2000
@@ -85,3 +88,25 @@ def _measure(context: GateContext, needed: int) -> list[float]:
         bundle.predict_rows([rows[len(times) % len(rows)]])
         times.append((clock() - start) * 1000)
     return times
+
+
+def known_bad(bench: Bench) -> Cases:
+    """A model that takes twice the time that is allowed."""
+    world, limit = bench.world, float(bench.gate.at_most or 0.0)
+    quick = min(1.0, limit / 2)
+    score, features = reading(world.task, "p")
+    columns = prediction_columns("p", world.predictions(world.y_train), world.predictions(world.y_holdout))
+
+    def taking(milliseconds: float) -> Case:
+        now = [0.0]
+
+        def wait() -> None:
+            now[0] += milliseconds / 1000
+
+        bundle = make_bundle(world.task, score, features, before_row=wait)
+        return lambda: bench.context(bundle, make_set(world, columns), clock=lambda: now[0])
+
+    return Cases(
+        bad=[(f"a model that takes {2 * limit:g} ms a row", taking(2 * limit))],
+        good=[(f"a model that takes {quick:g} ms a row", taking(quick))],
+    )

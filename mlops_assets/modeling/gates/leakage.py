@@ -1,7 +1,7 @@
 """Refuses a model that may have seen what it is judged on.
 
 * a feature that alone almost decides the target: a score of 0.95 or more for classification, 0.98 for regression (see
-  :mod:`~mlops_assets.modeling.gates.single_feature`), or what the gate's `at_most` says. Named with its score. Where the rows are so few
+  :mod:`~mlops_assets.modeling.single_feature`), or what the gate's `at_most` says. Named with its score. Where the rows are so few
   that the score's lower bound is more than 0.05 below that limit, it is inconclusive;
 * a better score than chance after training on shuffled labels (:mod:`~mlops_assets.modeling.gates.shuffled_labels`);
 * the same entity at the same as-of time in training and holdout, or a shared group where `group_by` is declared;
@@ -13,19 +13,30 @@ Equal rows on both sides are counted and shown, not refused: two different cases
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.gate_result import GateResult, Status, worst
+from mlops_assets.modeling.gates.bench import MOMENT, Bench, Case, Cases
+from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import sentence
-from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult, Status, worst
 from mlops_assets.modeling.holdout import AS_OF, LABEL_END
+from mlops_assets.modeling.single_feature import LIMIT_CLASSES, LIMIT_NUMBER, SLACK, score_features
+from mlops_assets.modeling.synthetic import CLASSES, TRAIN_ROWS, World, make_bundle, make_set
 from mlops_assets.spec.gates import Gate
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
-LIMIT_CLASSES, LIMIT_NUMBER = 0.95, 0.98
-SLACK = 0.05
+    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.modeling.bundle import Bundle
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
 SHOWN = 10
 
 
@@ -66,8 +77,6 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
 
 
 def _single_features(context: GateContext, limit: float, min_n: int) -> tuple[Finding, float | None]:
-    from mlops_assets.modeling.gates.single_feature import score_features
-
     holdout = context.holdout
     if not holdout.n:
         return Finding("inconclusive", "the holdout is empty"), None
@@ -168,3 +177,88 @@ def _shared(train: pd.DataFrame, judged: pd.DataFrame, columns: list[str]) -> in
         return pd.util.hash_pandas_object(plain.astype({c: str for c in columns if plain[c].dtype == object}), index=False).to_numpy()
 
     return int(np.isin(hashed(judged), hashed(train)).sum()) if len(train) and len(judged) else 0
+
+
+def known_bad(bench: Bench) -> Cases:
+    """A copied target, shared entities and groups, labels that look ahead, and a training that does."""
+    import numpy as np
+
+    world, model = bench.world, bench.model
+    sides = (world.y_train, world.y_holdout)
+    honest = make_bundle(world.task, _guess_from_signal(world), {"signal": "float64"})
+    groups = {c: _ids(world, 0) for c in model.training.group_by}
+    random = np.random.default_rng(2)
+    copies = []
+    for y in sides:
+        copy = np.array(y, dtype=float)
+        flipped = random.permutation(len(y))[: len(y) // 50]
+        copy[flipped] = (
+            (copy[flipped] + 1) % max(2, len(CLASSES[world.task])) if CLASSES[world.task] else random.permutation(y)[: len(flipped)]
+        )
+        copies.append(copy)
+    copied = make_bundle(world.task, _guess_from_signal(world), {"signal": "float64", "copy": "float64"})
+    moments = {
+        "__as_of": tuple(np.full(len(y), MOMENT + timedelta(days=30 * side), object) for side, y in enumerate(sides)),
+        "__label_end": tuple(np.full(len(y), MOMENT + timedelta(days=30 * side + 31), object) for side, y in enumerate(sides)),
+    }
+
+    def case(bundle: Bundle, columns: Any = None, entity: tuple[str, ...] = (), retrain: Any = None) -> Case:
+        training_set = make_set(world, {**groups, **(columns or {})}, entity)
+        return lambda: bench.context(bundle, training_set, retrain=retrain or _relearn(world))
+
+    bad = [
+        ("the target copied into a feature, 2 % of it flipped", case(copied, {"copy": tuple(copies)})),
+        ("the same entity on both sides", case(honest, {"entity": _ids(world, TRAIN_ROWS)}, ("entity",))),
+        ("training labels that look into the holdout", case(honest, moments)),
+        ("a training that sees the holdout's outcomes", case(honest, retrain=lambda training_set, folder: _peeking(world))),
+    ]
+    if model.training.group_by:
+        bad.append(("a group on both sides", case(honest, {c: _ids(world, TRAIN_ROWS) for c in model.training.group_by})))
+    return Cases(bad=bad, good=[("a model with one honest feature", case(honest, {"entity": _ids(world, 0)}, ("entity",)))], every=True)
+
+
+def _ids(world: World, shared: int) -> tuple[Array, Array]:
+    """Keys of both sides, of which the first ``shared`` of the holdout occur in training too."""
+    import numpy as np
+
+    train, holdout = len(world.y_train), len(world.y_holdout)
+    return np.arange(train), np.arange(holdout) + (0 if shared else train)
+
+
+def _guess_from_signal(world: World, slope: float = 0.5) -> Callable[[Any], Array]:
+    """Predictions that rise with ``signal``."""
+    import numpy as np
+
+    def score(frame: Any) -> Array:
+        signal = frame["signal"].to_numpy(float)
+        if world.task == "binary_classification":
+            result: Array = 1 / (1 + np.exp(-slope * (signal - 0.5)))
+            return result
+        if world.task == "multiclass_classification":
+            weight = np.exp(-np.square(signal[:, None] - np.arange(len(CLASSES[world.task]))) * slope)
+            result = weight / weight.sum(axis=1, keepdims=True)
+            return result
+        result = slope * signal
+        return result
+
+    return score
+
+
+def _relearn(world: World) -> Any:
+    """A training that learns the slope of the outcome over ``signal`` by least squares."""
+    import numpy as np
+
+    def retrain(training_set: TrainingSet, folder: Path) -> Bundle:
+        rows = training_set.split("train").to_pandas()
+        classes = CLASSES[world.task]
+        y = rows["__target"].map({c: i for i, c in enumerate(classes)}) if classes else rows["__target"]
+        slope = float(np.polyfit(rows["signal"].to_numpy(float), y.to_numpy(float), 1)[0])
+        return make_bundle(world.task, _guess_from_signal(world, slope), {"signal": "float64"})
+
+    return retrain
+
+
+def _peeking(world: World) -> Bundle:
+    """A model that has the outcomes of the holdout."""
+    right = world.predictions(world.y_holdout)
+    return make_bundle(world.task, lambda frame: right, {"signal": "float64"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlops_assets.modeling.bootstrap import Interval
-from mlops_assets.modeling.gates.result import Status
+from mlops_assets.modeling.gate_result import Status
 from mlops_assets.spec.gates import Gate
 
 

@@ -12,12 +12,15 @@ import math
 from typing import Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
-from mlops_assets.modeling.gates.beats_naive import against_naive
-from mlops_assets.modeling.gates.champion import against_champion
+from mlops_assets.modeling.gate_result import GateResult, Status, worst
+from mlops_assets.modeling.gates import beats_naive, champion
+from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN
+from mlops_assets.modeling.gates.context import MIN_N, MIN_SLICE_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, requirement, show
-from mlops_assets.modeling.gates.result import MIN_N, MIN_SLICE_N, GateContext, GateResult, Status, worst
-from mlops_assets.modeling.metrics import metric_of, pointwise_loss
+from mlops_assets.modeling.metrics import metric_of
+from mlops_assets.modeling.metrics.pointwise import pointwise_loss
+from mlops_assets.modeling.synthetic import CLASSES
 from mlops_assets.spec.gates import Gate
 
 
@@ -29,9 +32,9 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     parts = []
     if gate.versus == "champion":
         margin = DEFAULT_MARGIN if gate.margin is None else gate.margin
-        parts.append(against_champion(context, name, gate, gate.metric, margin))
+        parts.append(champion.against_champion(context, name, gate, gate.metric, margin))
     if gate.versus == "naive":
-        parts.append(against_naive(context, name, gate, gate.metric, gate.margin or 0.0))
+        parts.append(beats_naive.against_naive(context, name, gate, gate.metric, gate.margin or 0.0))
     if gate.at_least is not None or gate.at_most is not None:
         parts.append(_threshold(context, name, gate, gate.metric))
     if len(parts) == 1:
@@ -95,7 +98,7 @@ def _by_slice(context: GateContext, name: str, gate: Gate, metric: str, column: 
 
 
 def _measure(context: GateContext, gate: Gate, metric_name: str, inside: Any) -> Interval:
-    """The metric of a subset of the holdout. ``bias`` is judged by its size, unless `at_least` asks for its sign."""
+    """The metric of a subset of the holdout. One that is best at zero is judged by its size, unless `at_least` asks for its sign."""
     import numpy as np
 
     holdout = context.holdout
@@ -104,7 +107,7 @@ def _measure(context: GateContext, gate: Gate, metric_name: str, inside: Any) ->
     worth = effective_n(blocks, pointwise_loss(y, prediction, holdout.task))
     draws = draw({"metric": metric.prepare(y, prediction)}, blocks, seed=context.seed)["metric"]
     found = interval(draws, blocks, worth, gate.confidence or CONFIDENCE)
-    if metric_name == "bias" and gate.at_least is None and found.bounds is not None:
+    if metric.row.better == "zero" and gate.at_least is None and found.bounds is not None:
         low, high = found.bounds
         nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
         return Interval(abs(draws.value), nearest, float(np.max(np.abs([low, high]))), found.n, worth, found.confidence)
@@ -124,3 +127,38 @@ def _furthest(values: dict[str, Interval], gate: Gate) -> Interval:
 
 def _at(gate: Gate) -> str:
     return "" if gate.confidence is None else f", at confidence {gate.confidence:g}"
+
+
+def known_bad(bench: Bench) -> Cases:
+    """Models that are right for ever fewer rows, beside those that its comparisons must refuse."""
+    import numpy as np
+
+    gate, world = bench.gate, bench.world
+    if gate.versus == "champion":
+        return champion.known_bad(bench)
+    if gate.versus == "naive":
+        naive = beats_naive.known_bad(bench)
+        return Cases(
+            bad=[*naive.bad, ("a model that is always wrong", lambda: bench.predicting(bench.always_wrong()))],
+            good=naive.good,
+        )
+    shifted = [
+        (f"a model that is off by {shift:g}", lambda shift=shift: bench.predicting(world.y_holdout + shift))
+        for shift in _shifts(gate)
+        if not CLASSES[world.task]
+    ]
+    if gate.slice is None:
+        return Cases(bad=[*bench.levels(), *shifted], good=[*bench.levels(), *shifted])
+    half = np.arange(len(world.y_holdout)) // 6 % 2 == 1
+    columns = {gate.slice: (np.full(len(world.y_train), "one", object), np.where(half, "two", "one").astype(object))}
+    levels = bench.levels(half, columns)
+    bad = [(f"{title} of one slice", make) for title, make in levels]
+    return Cases(bad=bad, good=[*bench.levels(None, columns)])
+
+
+def _shifts(gate: Gate) -> list[float]:
+    """Errors that lie beyond the limits of a gate on either side, and between them."""
+    limits = [limit for limit in (gate.at_least, gate.at_most) if limit is not None]
+    far = 10 * max(1.0, *(abs(limit) for limit in limits))
+    middle = sum(limits) / len(limits)
+    return [far, -far, middle, -middle]

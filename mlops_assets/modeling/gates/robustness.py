@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, Draws, draw, interval
+from mlops_assets.modeling.gate_result import GateResult
+from mlops_assets.modeling.gates.bench import Bench, Case, Cases
+from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, show
-from mlops_assets.modeling.gates.result import MIN_N, GateContext, GateResult
 from mlops_assets.modeling.metrics import metric_of
+from mlops_assets.modeling.synthetic import make_bundle, make_set
 from mlops_assets.spec.gates import Gate
 
 if TYPE_CHECKING:
@@ -85,3 +88,27 @@ def _blanked(frame: pd.DataFrame, share: float, random: np.random.Generator) -> 
     for column in result.columns:
         result[column] = result[column].where(random.random(len(result)) >= share, None)
     return result
+
+
+def known_bad(bench: Bench) -> Cases:
+    """A model that knows the rows by heart."""
+    import numpy as np
+
+    world = bench.world
+    known = {round(float(v), 12): i for i, v in enumerate(world.signal_holdout)}
+    right, wrong = world.predictions(world.y_holdout), bench.always_wrong()
+
+    def brittle(frame: Any) -> Array:
+        places = [known.get(round(float(v), 12) if v is not None else np.nan) for v in frame["signal"]]
+        return np.array([right[i] if i is not None else wrong[row % len(wrong)] for row, i in enumerate(places)])
+
+    def steady(frame: Any) -> Array:
+        return right[: len(frame)]
+
+    def case(score: Any) -> Case:
+        return lambda: bench.context(make_bundle(world.task, score, {"signal": "float64"}), make_set(world, {}))
+
+    return Cases(
+        bad=[("a model that knows the rows by heart", case(brittle))],
+        good=[("a model that does not depend on the features", case(steady))],
+    )

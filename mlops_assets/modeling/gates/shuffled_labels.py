@@ -17,17 +17,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.gates.result import GateContext
+from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.holdout import TARGET, predict
 
 if TYPE_CHECKING:
     from mlops_assets.data.training_set import TrainingSet
     from mlops_assets.modeling.holdout import Holdout
-    from mlops_assets.spec.model import Model
 
 SHUFFLES = 5
 MAX_ROWS = 5000
-MAX_TREES = 30
 FLOOR = 0.05
 """A mean score less than this above chance is taken as chance, however sure."""
 CONFIDENCE = 0.99
@@ -116,25 +114,17 @@ def _shuffle(training_set: TrainingSet, random: Any) -> TrainingSet:
 
 def _own_training(context: GateContext) -> Any:
     """The model's own training without its search, and with few trees."""
+    from mlops_assets.modeling.estimators.build import quick
     from mlops_assets.modeling.training import train
 
-    model = _plain(context.model)
+    training = context.model.training
+    plain = training.model_copy(update={"tune": None, "estimator": quick(training.estimator)})
+    model = context.model.model_copy(update={"training": plain})
 
     def retrain(training_set: TrainingSet, folder: Path) -> Any:
         return train(model, training_set, folder, context.bundle.provenance, definitions=context.folder, threads=1).bundle
 
     return retrain
-
-
-def _plain(model: Model) -> Model:
-    training = model.training
-    estimator = training.estimator
-    if estimator.lightgbm is not None:
-        trees = estimator.lightgbm.get("num_boost_round", MAX_TREES)
-        fewer = {**estimator.lightgbm, "num_boost_round": min(MAX_TREES, trees) if isinstance(trees, int) else MAX_TREES}
-        fewer.pop("early_stopping_rounds", None)
-        estimator = estimator.model_copy(update={"lightgbm": fewer})
-    return model.model_copy(update={"training": training.model_copy(update={"tune": None, "estimator": estimator})})
 
 
 def _score(task: str, y: Any, prediction: Any) -> float:

@@ -12,7 +12,7 @@ from mlops_assets.errors import nearest
 from mlops_assets.monitoring.columns import KNOWN_AT, PREDICTED_AT
 from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.reference import Reference
-from mlops_assets.spec.metrics import SERVING_METRICS, metric_names
+from mlops_assets.spec.metrics import SERVING, SERVING_METRICS, metric_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,8 @@ LATENCY_US = "__latency_us"
 RECENT = timedelta(minutes=5)
 """Requests that count where a rule names no window."""
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-PARTITION_METRICS = ("drift_score", "score_psi", "score_drift")
+PARTITION_METRICS = tuple(name for name, metric in SERVING.items() if metric.of == "drift")
+"""Metrics that the partitions of a model's drift hold."""
 CONFIDENCE_Z = 1.96
 
 
@@ -199,7 +200,7 @@ def _of_requests(rule: Alert, requests: pa.Table | None, now: datetime, window: 
     values = rows.column(LATENCY_MS).drop_null().to_numpy()
     if not len(values):
         return Evidence(None, n, window=window, conclusive=False, detail="no latency was recorded")
-    how = rule.aggregate or {"latency_p50_ms": "p50", "latency_p95_ms": "p95", "latency_p99_ms": "p99"}.get(rule.metric, "mean")
+    how = rule.aggregate or SERVING[rule.metric].aggregate or "mean"
     value = _aggregate(values, how)
     low: float | None = None
     high: float | None = None
@@ -216,7 +217,8 @@ def _of_outcomes(rule: Alert, sources: Sources, now: datetime, window: str) -> E
     import pyarrow.compute as pc
 
     from mlops_assets.modeling.bootstrap import choose_blocks, draw, effective_n, interval
-    from mlops_assets.modeling.metrics import metric_of, pointwise_loss
+    from mlops_assets.modeling.metrics import metric_of
+    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
     from mlops_assets.monitoring.performance import labelled_rows
 
     if sources.outcomes is None or sources.reference is None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.ledger.kinds import ENVIRONMENTS
 from mlops_assets.ledger.state import DeploymentState, State, Version
+from mlops_assets.ledger.words import ENVIRONMENTS
+from mlops_assets.registry import tags as t
+from mlops_assets.registry.versions import MANAGED_ALIASES, Difference
 
 if TYPE_CHECKING:
-    from mlops_assets.registry import Registry
-    from mlops_assets.registry.versions import Difference
-
-ROLES = ("champion", "challenger")
+    from mlops_assets.registry.tracking import Registry
 
 
 def alias_of(state: State, model: str, role: str, environment: str) -> str:
@@ -32,7 +31,7 @@ def owner(state: State, model: str) -> str | None:
 
 def aliases(state: State, model: str) -> dict[str, int | None]:
     """Version by alias, None where nothing has it, over all environments of the ledger."""
-    found: dict[str, int | None] = dict.fromkeys(ROLES)
+    found: dict[str, int | None] = dict.fromkeys(MANAGED_ALIASES)
     for environment in ENVIRONMENTS:
         here = state.of(model, environment)
         for role, number in (("champion", here.champion), ("challenger", here.challenger)):
@@ -43,18 +42,16 @@ def aliases(state: State, model: str) -> dict[str, int | None]:
 
 def tags(state: State, model: str) -> dict[int, dict[str, Any]]:
     """Tags by version: its state in each environment, the verdict, what was waived and by whom."""
-    from mlops_assets.registry import tags as names
-
     found: dict[int, dict[str, Any]] = {}
     plain = owner(state, model)
     for environment in ENVIRONMENTS:
         here = state.of(model, environment)
         for number, version in here.versions.items():
             mine = found.setdefault(number, {})
-            mine[names.STATE if environment == plain else f"{names.STATE}.{environment}"] = version.state
+            mine[t.STATE if environment == plain else f"{t.STATE}.{environment}"] = version.state
             if environment == plain:
-                mine |= {names.VERDICT: version.verdict, names.VERDICT_STATUS: here.verdicts[version.verdict].status}
-                mine["mlops.waived"] = waivers_in_words(here, version) or None
+                mine |= {t.VERDICT: version.verdict, t.VERDICT_STATUS: here.verdicts[version.verdict].status}
+                mine[t.WAIVED] = waivers_in_words(here, version) or None
     return found
 
 

@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-import mlops_assets
 from mlops_assets.modeling.signature import InputProblem
-from mlops_assets.serving.errors import RequestError, invalid_rows
+from mlops_assets.serving.errors import RequestError, invalid_rows, invalid_structure
+from mlops_assets.serving.requests import Reply
 from mlops_assets.serving.rows import read_document
+from mlops_assets.version import __version__
 
 if TYPE_CHECKING:
     from mlops_assets.modeling.bundle import Bundle
-    from mlops_assets.serving.predicting import Scored
+    from mlops_assets.serving.bodies import Bodies
+    from mlops_assets.serving.follower import Follower
+    from mlops_assets.serving.predicting import Predictor, Scored
+    from mlops_assets.serving.requests import Call, Handler
 
 DATATYPES = {
     "int64": "INT64",
@@ -34,7 +38,8 @@ DATATYPES = {
     "date": "BYTES",
 }
 OUTPUTS = ("predictions", "prediction_ids", "versions")
-HEADER_LENGTH = b"inference-header-content-length"
+PREFIX = "/v2"
+"""Where its paths begin."""
 
 _BINARY = {
     "BOOL": ("?", 1),
@@ -65,6 +70,63 @@ class Inference:
     id: str | None
 
 
+class OpenInference:
+    """Routes of the protocol."""
+
+    def __init__(self, follower: Follower, predictor: Predictor, bodies: Bodies) -> None:
+        self._follower = follower
+        self._predictor = predictor
+        self._bodies = bodies
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Route -> what answers it."""
+        return {
+            "v2": self._server,
+            "v2_live": self._live,
+            "v2_ready": self._ready,
+            "v2_model": self._model,
+            "v2_version": self._model,
+            "v2_model_ready": self._model_ready,
+            "v2_version_ready": self._model_ready,
+            "v2_infer": self._infer,
+            "v2_version_infer": self._infer,
+        }
+
+    async def _server(self, call: Call) -> Reply:
+        return Reply(msgspec.json.encode(server_metadata()))
+
+    async def _live(self, call: Call) -> Reply:
+        return Reply(b'{"live":true}')
+
+    async def _ready(self, call: Call) -> Reply:
+        ready = self._follower.ready
+        return Reply(msgspec.json.encode({"ready": ready}), 200 if ready else 503)
+
+    async def _model(self, call: Call) -> Reply:
+        deployed = self._follower.deployed(call.parts["model"])
+        variant = deployed.named(call.parts.get("version")) or deployed.champion
+        versions = [other.served.number for other in deployed.answering()]
+        return Reply(msgspec.json.encode(model_metadata(deployed.model, variant.served.scorer.bundle, versions)))
+
+    async def _model_ready(self, call: Call) -> Reply:
+        deployed = self._follower.deployed(call.parts["model"])
+        deployed.named(call.parts.get("version"))
+        return Reply(msgspec.json.encode({"name": deployed.model, "ready": True}))
+
+    async def _infer(self, call: Call) -> Reply:
+        deployed = self._follower.deployed(call.parts["model"])
+        pinned = deployed.named(call.parts.get("version"))
+        body = await self._bodies.read(call)
+        inference = read_inference(body, call.header(b"inference-header-content-length"))
+        rows = deployed.champion.served.scorer.reader.rows(inference.rows, inference.plain and deployed.uniform)
+        return Reply(answer(deployed.model, await self._predictor.score(call, deployed, rows, pinned), inference))
+
+
+def error_document(error: RequestError) -> dict[str, Any]:
+    """An error as the protocol wants it: a text under the key error."""
+    return {"error": error.message, **{key: value for key, value in error.to_json()["error"].items() if key != "message"}}
+
+
 def read_inference(body: bytes, header_length: bytes | None) -> Inference:
     """Read a request.
 
@@ -79,15 +141,15 @@ def read_inference(body: bytes, header_length: bytes | None) -> Inference:
     whole = not binary
     document, plain = read_document(body)
     if not isinstance(document, Mapping) or not isinstance(document.get("inputs"), list) or not document["inputs"]:
-        raise _structure("The body needs an object with inputs, a list of tensors.")
+        raise invalid_structure("The body needs an object with inputs, a list of tensors.")
     request_id = document.get("id")
     if request_id is not None and not isinstance(request_id, str):
-        raise _structure("id needs text.")
+        raise invalid_structure("id needs text.")
     problems: list[InputProblem] = []
     columns: dict[str, list[Any]] = {}
     for tensor in document["inputs"]:
         if not isinstance(tensor, Mapping) or not isinstance(tensor.get("name"), str):
-            raise _structure("Each input needs a name.")
+            raise invalid_structure("Each input needs a name.")
         name = tensor["name"]
         if name in columns:
             problems.append(InputProblem(None, name, "is given twice"))
@@ -98,7 +160,7 @@ def read_inference(body: bytes, header_length: bytes | None) -> Inference:
     if problems:
         raise invalid_rows(problems)
     if len({len(values) for values in columns.values()}) != 1:
-        raise _structure("The inputs need the same number of rows.")
+        raise invalid_structure("The inputs need the same number of rows.")
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     return Inference(rows, plain and whole, _outputs(document.get("outputs")), request_id)
 
@@ -130,7 +192,7 @@ def answer(model: str, scored: Scored, inference: Inference) -> bytes:
 
 def server_metadata() -> dict[str, Any]:
     """What the protocol says of a server."""
-    return {"name": "mlops-assets", "version": mlops_assets.__version__, "extensions": ["binary_tensor_data"]}
+    return {"name": "mlops-assets", "version": __version__, "extensions": ["binary_tensor_data"]}
 
 
 def model_metadata(model: str, bundle: Bundle, versions: Sequence[int]) -> dict[str, Any]:
@@ -198,12 +260,8 @@ def _outputs(wanted: Any) -> tuple[str, ...]:
     if wanted is None or wanted == []:
         return OUTPUTS
     if not isinstance(wanted, list) or not all(isinstance(o, Mapping) and isinstance(o.get("name"), str) for o in wanted):
-        raise _structure("outputs needs a list of objects with a name.")
+        raise invalid_structure("outputs needs a list of objects with a name.")
     names = tuple(output["name"] for output in wanted)
     if unknown := [name for name in names if name not in OUTPUTS]:
-        raise _structure(f"There is no output {unknown[0][:50]!r}; valid are {', '.join(OUTPUTS)}.")
+        raise invalid_structure(f"There is no output {unknown[0][:50]!r}; valid are {', '.join(OUTPUTS)}.")
     return names
-
-
-def _structure(message: str) -> RequestError:
-    return RequestError(422, "invalid_structure", message)

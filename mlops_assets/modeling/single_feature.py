@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+LIMIT_CLASSES, LIMIT_NUMBER = 0.95, 0.98
+"""Scores from which on a feature alone almost decides the target: for classification, and for regression."""
+SLACK = 0.05
+"""With so few rows that a score's lower bound is further below the limit, nothing can be said."""
 BINS = 64
 DISTINCT = 200
 ROWS_PER_CELL = 10

@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from mlops_assets.functions import resolve
-from mlops_assets.modeling.gates.result import STATUSES, GateContext, GateResult
+from mlops_assets.modeling.gate_result import STATUSES, GateResult
+from mlops_assets.modeling.gates.bench import Bench, Cases
+from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.spec.gates import Gate
 
 _ANSWERS = tuple(status for status in STATUSES if status != "off")
@@ -62,3 +64,9 @@ def _read(answer: Any, unread: GateResult) -> GateResult:
     if result.status == "pass" and result.n == 0:
         return replace(result, status="inconclusive", detail=f"No rows. {result.detail}".strip())
     return result
+
+
+def known_bad(bench: Bench) -> Cases:
+    """Models from always right to knowing nothing: the function must refuse one of them, and let one pass."""
+    levels = [*bench.levels(), ("predictions that have nothing to do with the outcome", lambda: bench.predicting(bench.knowing_nothing()))]
+    return Cases(bad=levels, good=levels)

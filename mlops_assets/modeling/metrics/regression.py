@@ -1,0 +1,66 @@
+"""Metrics of numbers: predictions and outcomes ``(n,)``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.metrics.statistic import Formula, Statistic, mean_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def _rmse(y: Array, prediction: Array) -> Statistic:
+    import numpy as np
+
+    sums = np.column_stack([np.ones(len(y)), np.square(prediction - y)])
+    return Statistic(sums, lambda s: np.sqrt(s[:, 1] / s[:, 0]))
+
+
+def _r2(y: Array, prediction: Array) -> Statistic:
+    import numpy as np
+
+    centred = y - y.mean() if len(y) else y
+    sums = np.column_stack([np.ones(len(y)), centred, np.square(centred), np.square(prediction - y)])
+
+    def combine(s: Array) -> Array:
+        spread = s[:, 2] - np.square(s[:, 1]) / s[:, 0]
+        return 1 - s[:, 3] / np.where(spread > 1e-12 * np.maximum(s[:, 2], 1e-300), spread, np.nan)
+
+    return Statistic(sums, combine)
+
+
+def _median_ae(y: Array, prediction: Array) -> Statistic:
+    import numpy as np
+
+    error = np.abs(prediction - y)
+    order = np.argsort(error, kind="stable")
+    ranked = error[order]
+
+    def over(weights: Array) -> Array:
+        cumulated = np.cumsum(weights[:, order], axis=1)
+        half = cumulated[:, -1:] / 2
+        lower = (cumulated < half).sum(axis=1)
+        upper = (cumulated <= half).sum(axis=1)
+        median: Array = (ranked[lower] + ranked[np.minimum(upper, len(ranked) - 1)]) / 2
+        return median
+
+    return Statistic(over=over)
+
+
+def _mape(y: Array, prediction: Array) -> Statistic:
+    import numpy as np
+
+    return mean_of(np.abs(prediction - y) / np.maximum(np.abs(y), np.finfo(float).eps))
+
+
+FORMULAS: dict[str, Formula] = {
+    "rmse": _rmse,
+    "mae": lambda y, p: mean_of(abs(p - y)),
+    "r2": _r2,
+    "median_ae": _median_ae,
+    "mape": _mape,
+    "bias": lambda y, p: mean_of(p - y),
+}
