@@ -237,6 +237,11 @@ def test_a_digest_that_no_mark_names_holds_the_whole_declaration() -> None:
     assert deciding(Dataset, "dataset") is None
 
 
+def test_only_a_single_spec_can_leave_it_to_its_fields() -> None:
+    with pytest.raises(TypeError, match="not one spec"):
+        inner_spec(Model.model_fields["gates"])
+
+
 def marked(place: Place) -> Decides | DecidesNothing | None:
     """The mark that decides about a field: its own, or that of the field that it stands in."""
     spec = place.declaration
@@ -266,7 +271,7 @@ def test_a_field_moves_the_digests_that_its_mark_names_and_no_others(place: Plac
     field = place.owner.model_fields[place.name]
     assert everything == (repr(FUNCTION_PATTERN) in repr((field.annotation, field.metadata))), "functions() of spec.digest must tell of it"
     named = set(mark.digests) if isinstance(mark, Decides) else set()
-    named |= {digest for digest in moved if everything or deciding(place.declaration, digest) is None}
+    named |= {digest for digest in moved if everything or deciding(place.declaration, digest) is None}  # the definition's holds all
     assert {digest for digest, it_did in moved.items() if it_did} == named & set(moved)
 
 
