@@ -156,7 +156,7 @@ def _numbers(y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
 
 
 def _rows(workspace: Workspace, month: str) -> tuple[Any, np.ndarray]:
-    from mlops_assets.data.examples_form import scored_rows
+    from mlops_assets.data.training_sets.examples_form import scored_rows
 
     table, _ = scored_rows(workspace.catalogue.models[MODEL], workspace.catalogue, month, workspace.store)
     frame = table.to_pandas()
@@ -171,7 +171,7 @@ def _bundle(workspace: Workspace, number: int) -> Any:
 
 def _trained(workspace: Workspace, month: str) -> Any:
     """What retraining at the end of the month before would serve in ``month``; None where it cannot be trained."""
-    from mlops_assets.data.training_set import build_training_set
+    from mlops_assets.data.training_sets.training_set import build_training_set
     from mlops_assets.errors import MlopsError
     from mlops_assets.lifecycle.bundles import provenance_of
     from mlops_assets.modeling.training import train

@@ -83,7 +83,7 @@ def keys(days: int) -> list[str]:
 
 
 def range_backfill(folder: Path, days: int, memory: str) -> int:
-    from mlops_assets.data.features import compute_features
+    from mlops_assets.data.features.computing import compute_features
     from mlops_assets.data.store import open_store
 
     declared, _, view = catalogue()
@@ -94,7 +94,7 @@ def range_backfill(folder: Path, days: int, memory: str) -> int:
 
 
 def single_runs(folder: Path, days: int, memory: str) -> int:
-    from mlops_assets.data.features import compute_features
+    from mlops_assets.data.features.computing import compute_features
     from mlops_assets.data.store import open_store
 
     declared, _, view = catalogue()

@@ -64,7 +64,7 @@ def fill(folder: Path, rows: int) -> None:
 
 def compute(folder: Path, limit: str, as_of: int) -> None:
     """Compute the newest ``as_of`` partitions and print peak memory in MiB, before and after, and seconds."""
-    from mlops_assets.data.features import compute_features
+    from mlops_assets.data.features.computing import compute_features
     from mlops_assets.data.store import open_store
 
     catalogue, _, view = declared()

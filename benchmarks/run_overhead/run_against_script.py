@@ -27,9 +27,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def script(project: Path, as_of: str) -> None:
     """The same work without Dagster, MLflow and ledger; prints seconds by part as JSON."""
     began = time.perf_counter()
-    from mlops_assets.data.features import compute_features
+    from mlops_assets.data.features.computing import compute_features
     from mlops_assets.data.ingest import ingest
-    from mlops_assets.data.training_set import build_training_set
+    from mlops_assets.data.training_sets.training_set import build_training_set
     from mlops_assets.lifecycle.bundles import provenance_of
     from mlops_assets.lifecycle.needs import read_by_model
     from mlops_assets.lifecycle.workspace import open_workspace

@@ -76,7 +76,7 @@ class Scratch:
         """A bundle in the store; another seed gives other trees."""
         import pyarrow as pa
 
-        from mlops_assets.data.training_set import load_training_set
+        from mlops_assets.data.training_sets.training_set import load_training_set
         from mlops_assets.modeling.bundle import Provenance
         from mlops_assets.modeling.training import train
         from mlops_assets.spec.model import Model

@@ -81,7 +81,7 @@ def reproduce(
     """
     from mlops_assets.data.erasure import erased
     from mlops_assets.data.store import open_store
-    from mlops_assets.data.training_set import build_training_set
+    from mlops_assets.data.training_sets.training_set import build_training_set
     from mlops_assets.modeling.rebuild import compare
     from mlops_assets.modeling.training import train
 

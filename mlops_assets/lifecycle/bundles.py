@@ -13,7 +13,7 @@ from mlops_assets.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.modeling.bundle import Bundle, Provenance
 

@@ -8,7 +8,7 @@ from mlops_assets.errors import MlopsError
 from mlops_assets.lifecycle.bundles import bundle_by_digest
 
 if TYPE_CHECKING:
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.ledger.state import DeploymentState, Version
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.modeling.bundle import Bundle
@@ -81,7 +81,7 @@ def reference_of(workspace: Workspace, name: str, version: Version) -> Reference
 
 def training_set_of(workspace: Workspace, name: str, version: Version) -> TrainingSet:
     """What a version learned from and was judged on."""
-    from mlops_assets.data.training_set import load_training_set
+    from mlops_assets.data.training_sets.training_set import load_training_set
 
     manifest = workspace.store.manifest(f"{name}/training_set", version.as_of, str(version.digests["data"]))
     return load_training_set(manifest, workspace.store)

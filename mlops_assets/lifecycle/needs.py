@@ -85,7 +85,7 @@ def needed_datasets(workspace: Workspace, datasets: Mapping[str, set[str | None]
 
 def needed_views(workspace: Workspace, views: Mapping[str, list[str]]) -> Iterator[Need]:
     """Those of the partitions that are missing or stale, given the data sets as they are now."""
-    from mlops_assets.data.features import definition_digest
+    from mlops_assets.data.features.computing import definition_digest
 
     catalogue, store = workspace.catalogue, workspace.store
     for view_name in sorted(views):
@@ -183,7 +183,7 @@ def _readable_again(workspace: Workspace, name: str) -> bool:
 
 def _corrected(workspace: Workspace, view: FeatureView, window: ViewWindow, present: Mapping[str, Manifest]) -> tuple[list[str], int]:
     """Partitions of the view that follow a correction of their inputs, and how many lie too far back to follow."""
-    from mlops_assets.data.features import affected_feature_keys, inputs_of
+    from mlops_assets.data.features.computing import affected_feature_keys, inputs_of
 
     assert window.calendar is not None
     used = {key: inputs_of(workspace.store, manifest) for key, manifest in present.items()}

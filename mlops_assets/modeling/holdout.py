@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.bootstrap import Blocks
     from mlops_assets.modeling.bundle import Bundle
     from mlops_assets.modeling.target import Target

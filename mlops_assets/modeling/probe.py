@@ -16,7 +16,7 @@ from mlops_assets.spec.model import Model
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.holdout import Rows
 
 MAX_ROWS = 50_000

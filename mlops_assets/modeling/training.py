@@ -19,7 +19,7 @@ from mlops_assets.modeling.target import Target
 from mlops_assets.spec.model import Model
 
 if TYPE_CHECKING:
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.tuning import Trial
 
 TARGET = "__target"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlops_assets.data.store import Store
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.bundle import Bundle
     from mlops_assets.modeling.evaluation import Evaluation
 

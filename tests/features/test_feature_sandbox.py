@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from mlops_assets.data.query_rules import SandboxError, check_query
-from mlops_assets.data.sandbox import Sandbox
+from mlops_assets.data.features.query_rules import SandboxError, check_query
+from mlops_assets.data.features.sandbox import Sandbox
 
 TABLES = ("orders", "customers")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mlops_assets.data.feature_table import FeatureError
-from mlops_assets.data.features import compute_features
-from mlops_assets.data.query_rules import SandboxError
+from mlops_assets.data.features.computing import compute_features
+from mlops_assets.data.features.query_rules import SandboxError
+from mlops_assets.data.features.table import FeatureError
 from mlops_assets.data.store import Store, open_store
 from mlops_assets.spec import FeatureView
 from mlops_assets.spec.catalogue import Catalogue

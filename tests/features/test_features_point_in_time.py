@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.data.features import affected_feature_keys, compute_features, inputs_of
+from mlops_assets.data.features.computing import affected_feature_keys, compute_features, inputs_of
+from mlops_assets.data.features.visible import MissingPartitionsError
 from mlops_assets.data.store import Store, open_store
-from mlops_assets.data.visible import MissingPartitionsError
 from mlops_assets.spec import Dataset, FeatureView
 from mlops_assets.spec.catalogue import Catalogue
 from tests.streams import MOMENT, ORDER_SCHEMA, day, key, keys, order, orders, put, put_orders, rfm

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.data.store import Manifest
-from mlops_assets.data.training_set import TrainingSet
+from mlops_assets.data.training_sets.training_set import TrainingSet
 from mlops_assets.modeling.bundle import Provenance
 from mlops_assets.modeling.training import Trained, train
 from mlops_assets.spec.model import Model

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mlops_assets.data.training_set import TrainingSet
+from mlops_assets.data.training_sets.training_set import TrainingSet
 from mlops_assets.modeling.bundle import Bundle, Provenance
 from mlops_assets.modeling.gates import GateContext, GateResult, judge_one
 from mlops_assets.modeling.synthetic import make_bundle

@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mlops_assets.data.store import Store, open_store
-from mlops_assets.data.training_set import load_training_set
+from mlops_assets.data.training_sets.training_set import load_training_set
 from mlops_assets.governance.principals import add_key, os_user
 from mlops_assets.ledger import Ledger, actions, open_ledger
 from mlops_assets.modeling.bundle import Bundle, Provenance

@@ -5,8 +5,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.data.split import HOLDOUT, TRAIN, drop_shared_groups, keep_sample, random_split, time_split
-from mlops_assets.data.training_rows import immature_rows, overlapping_rows
+from mlops_assets.data.training_sets.rows import immature_rows, overlapping_rows
+from mlops_assets.data.training_sets.split import HOLDOUT, TRAIN, drop_shared_groups, keep_sample, random_split, time_split
 from tests.streams import MOMENT, day
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from mlops_assets.data.features.visible import MissingPartitionsError
 from mlops_assets.data.store import Store, open_store
-from mlops_assets.data.training_set import TrainingSet, TrainingSetError, build_training_set
-from mlops_assets.data.visible import MissingPartitionsError
+from mlops_assets.data.training_sets.training_set import TrainingSet, TrainingSetError, build_training_set
 from mlops_assets.spec import Dataset, Model
 from mlops_assets.spec.catalogue import Catalogue
 from tests.streams import MOMENT, day, key, keys

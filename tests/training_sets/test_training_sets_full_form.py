@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.data.feature_table import FeatureError
-from mlops_assets.data.features import compute_features
-from mlops_assets.data.labels import LabelError
-from mlops_assets.data.query_rules import SandboxError
+from mlops_assets.data.features.computing import compute_features
+from mlops_assets.data.features.query_rules import SandboxError
+from mlops_assets.data.features.table import FeatureError
+from mlops_assets.data.features.visible import MissingPartitionsError
 from mlops_assets.data.store import Store, open_store
-from mlops_assets.data.training_set import TrainingSet, TrainingSetError, build_training_set, load_training_set
-from mlops_assets.data.visible import MissingPartitionsError
+from mlops_assets.data.training_sets.labels import LabelError
+from mlops_assets.data.training_sets.training_set import TrainingSet, TrainingSetError, build_training_set, load_training_set
 from mlops_assets.spec import Dataset, Model
 from mlops_assets.spec.catalogue import Catalogue
 from tests.streams import CHURNED, MOMENT, churn, day, key, keys, order, orders, put_orders, rfm

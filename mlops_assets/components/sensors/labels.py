@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.components.ranges import ranges, run_request
-from mlops_assets.components.sensors.tick import Tick
 from mlops_assets.components.tags import RUN_KEY_TAG
+from mlops_assets.components.tick import Tick
 from mlops_assets.lifecycle.watching.due import due_outcomes, due_performance, due_undated
 from mlops_assets.spec.windows import model_windows
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.components.ranges import run_request
-from mlops_assets.components.sensors.tick import Tick
+from mlops_assets.components.tick import Tick
 from mlops_assets.lifecycle.decisions import approvals_needed
 
 if TYPE_CHECKING:

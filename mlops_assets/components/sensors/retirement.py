@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.sensors.tick import Tick
+from mlops_assets.components.tick import Tick
 from mlops_assets.lifecycle.watching.retirement import propose_retirement
 
 if TYPE_CHECKING:

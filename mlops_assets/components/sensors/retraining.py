@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.sensors.tick import Tick
-from mlops_assets.components.sensors.training_runs import next_runs, open_requests
+from mlops_assets.components.tick import Tick
+from mlops_assets.components.training_runs import next_runs, open_requests
 from mlops_assets.lifecycle.watching.history import requests_of
 from mlops_assets.lifecycle.watching.retraining import ask_policy
 

@@ -32,7 +32,7 @@ def judge_model(workspace: Workspace, name: str, key: str | None, attempt: Attem
     Raises:
         MlopsError: where the model is out of date, saying what changed since it was trained.
     """
-    from mlops_assets.data.training_set import load_training_set
+    from mlops_assets.data.training_sets.training_set import load_training_set
     from mlops_assets.modeling.figures import draw_figures
     from mlops_assets.modeling.gates import GateContext, judge_all
     from mlops_assets.modeling.measuring import evaluate

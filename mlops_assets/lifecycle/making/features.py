@@ -12,7 +12,7 @@ from mlops_assets.lifecycle.results import Check, Document, Stored
 from mlops_assets.spec.windows import view_window
 
 if TYPE_CHECKING:
-    from mlops_assets.data.features import Computed
+    from mlops_assets.data.features.computing import Computed
     from mlops_assets.data.store import Manifest
     from mlops_assets.errors import MlopsError
     from mlops_assets.lifecycle.workspace import Workspace
@@ -37,8 +37,8 @@ class MadeFeatures:
 
 def make_features(workspace: Workspace, name: str, keys: Sequence[str | None]) -> MadeFeatures:
     """Compute view ``name`` at every as-of time of ``keys`` from the versions that are current now; publish it where it is online."""
-    from mlops_assets.data.feature_table import FeatureError
-    from mlops_assets.data.features import compute_features
+    from mlops_assets.data.features.computing import compute_features
+    from mlops_assets.data.features.table import FeatureError
 
     view = workspace.catalogue.views[name]
     done: list[Computed] = []

@@ -23,7 +23,7 @@ def train_model(workspace: Workspace, name: str, key: str | None, attempt: Attem
     Raises:
         MlopsError: where there is no training set.
     """
-    from mlops_assets.data.training_set import load_training_set
+    from mlops_assets.data.training_sets.training_set import load_training_set
     from mlops_assets.modeling.training import train
 
     model, store = workspace.catalogue.models[name], workspace.store

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def make_training_set(workspace: Workspace, name: str, keys: Sequence[str | None]) -> tuple[list[Stored], list[Check]]:
     """The training sets of model ``name`` at ``keys``, and the answers of the checks over all of them."""
-    from mlops_assets.data.training_set import build_training_set
+    from mlops_assets.data.training_sets.training_set import build_training_set
     from mlops_assets.modeling.probe import probe
 
     model, settings = workspace.catalogue.models[name], workspace.settings

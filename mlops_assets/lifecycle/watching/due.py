@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.visible import Moment, keys_at
+from mlops_assets.data.features.visible import Moment, keys_at
 from mlops_assets.lifecycle.watching.labels import feedback_of, matured
 from mlops_assets.lifecycle.watching.tables import current, inputs_of, window_keys
 from mlops_assets.plan.checks import estimates

@@ -88,8 +88,8 @@ def _queried(workspace: Workspace, name: str, key: str, predictions: pa.Table) -
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from mlops_assets.data.labels import LabelReader, default_target
-    from mlops_assets.data.sandbox import Sandbox
+    from mlops_assets.data.features.sandbox import Sandbox
+    from mlops_assets.data.training_sets.labels import LabelReader, default_target
     from mlops_assets.monitoring.columns import AS_OF, KNOWN_AT, PREDICTION_ID, TARGET
 
     model, horizon = workspace.catalogue.models[name], horizon_of(workspace, name, key)
@@ -123,7 +123,7 @@ def _carried(workspace: Workspace, name: str, key: str, predictions: pa.Table) -
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from mlops_assets.data.training_rows import LABEL_END
+    from mlops_assets.data.training_sets.rows import LABEL_END
     from mlops_assets.monitoring.columns import KNOWN_AT, PREDICTION_ID, TARGET, VERSION
 
     model = workspace.catalogue.models[name]

@@ -18,10 +18,10 @@ def population_of(workspace: Workspace, name: str, key: str | None) -> tuple[pa.
     """Who is scored at ``key`` with their features, as training would see them; and the versions that were read."""
     model = workspace.catalogue.models[name]
     if model.examples is not None:
-        from mlops_assets.data.examples_form import scored_rows
+        from mlops_assets.data.training_sets.examples_form import scored_rows
 
         return scored_rows(model, workspace.catalogue, key, workspace.store)
-    from mlops_assets.data.point_in_time import population_rows
+    from mlops_assets.data.training_sets.point_in_time import population_rows
 
     assert key is not None
     return population_rows(model, workspace.catalogue, key, workspace.store, memory_limit=workspace.settings.duckdb_memory)

@@ -34,7 +34,7 @@ def _score(workspace: Workspace, name: str, key: str | None, version: int, bundl
     import numpy as np
     import pyarrow as pa
 
-    from mlops_assets.data.training_rows import LABEL_END, TARGET
+    from mlops_assets.data.training_sets.rows import LABEL_END, TARGET
     from mlops_assets.monitoring.columns import AS_OF, PREDICTED_AT, PREDICTION_ID, SCORE, VERSION
 
     rows, inputs = population_of(workspace, name, key)

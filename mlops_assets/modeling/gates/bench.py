@@ -15,7 +15,7 @@ from mlops_assets.spec.gates import Gate
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.bundle import Bundle
     from mlops_assets.spec.model import Model
 

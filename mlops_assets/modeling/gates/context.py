@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.bundle import Bundle
     from mlops_assets.modeling.evaluation import Evaluation
     from mlops_assets.modeling.holdout import Holdout

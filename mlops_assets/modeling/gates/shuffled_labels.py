@@ -21,7 +21,7 @@ from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.holdout import TARGET, predict
 
 if TYPE_CHECKING:
-    from mlops_assets.data.training_set import TrainingSet
+    from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.holdout import Holdout
 
 SHUFFLES = 5

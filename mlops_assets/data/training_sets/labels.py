@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.feature_table import FeatureError, conform
-from mlops_assets.data.query_rules import check_query
-from mlops_assets.data.sandbox import Sandbox
-from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
+from mlops_assets.data.features.query_rules import check_query
+from mlops_assets.data.features.sandbox import Sandbox
+from mlops_assets.data.features.table import FeatureError, conform
+from mlops_assets.data.features.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
 from mlops_assets.errors import MlopsError
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.feature_table import Feature
-from mlops_assets.data.features import definition_digest
-from mlops_assets.data.training_rows import TrainingSetError, carried_names, unknown_column
-from mlops_assets.data.visible import MissingPartitionsError
+from mlops_assets.data.features.computing import definition_digest
+from mlops_assets.data.features.table import Feature
+from mlops_assets.data.features.visible import MissingPartitionsError
+from mlops_assets.data.training_sets.rows import TrainingSetError, carried_names, unknown_column
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.covering import newest_ended
 from mlops_assets.spec.model import Model

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.data.feature_table import FeatureError, cast_column, conform, declared_types, feature_type
-from mlops_assets.data.query_rules import Query, check_query
-from mlops_assets.data.sandbox import Sandbox
+from mlops_assets.data.features.query_rules import Query, check_query
+from mlops_assets.data.features.sandbox import Sandbox
+from mlops_assets.data.features.table import FeatureError, cast_column, conform, declared_types, feature_type
+from mlops_assets.data.features.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
 from mlops_assets.data.store.documents import canonical, sha256
-from mlops_assets.data.visible import Moment, VisibleTable, can_leak, find_partitions, hidden_columns, keys_at, run_visible
 from mlops_assets.functions import failed_at, resolve, source_digest
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset

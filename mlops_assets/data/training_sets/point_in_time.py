@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.feature_table import Feature
-from mlops_assets.data.labels import LabelReader, Labels, Population, default_target
-from mlops_assets.data.model_views import ModelView, model_views, take_columns
-from mlops_assets.data.sandbox import Sandbox, quote
-from mlops_assets.data.split import HOLDOUT, TRAIN, keep_sample, row_keys
-from mlops_assets.data.training_rows import AS_OF, LABEL_END, TARGET, TrainingRows, TrainingSetError, require_history
+from mlops_assets.data.features.sandbox import Sandbox, quote
+from mlops_assets.data.features.table import Feature
+from mlops_assets.data.training_sets.labels import LabelReader, Labels, Population, default_target
+from mlops_assets.data.training_sets.model_views import ModelView, model_views, take_columns
+from mlops_assets.data.training_sets.rows import AS_OF, LABEL_END, TARGET, TrainingRows, TrainingSetError, require_history
+from mlops_assets.data.training_sets.split import HOLDOUT, TRAIN, keep_sample, row_keys
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.windows import model_windows

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.feature_table import Feature, feature_type
-from mlops_assets.data.sandbox import Sandbox, quote
-from mlops_assets.data.split import HOLDOUT, TRAIN, keep_sample, random_split, row_keys, time_split
-from mlops_assets.data.training_rows import (
+from mlops_assets.data.features.sandbox import Sandbox, quote
+from mlops_assets.data.features.table import Feature, feature_type
+from mlops_assets.data.features.visible import can_leak, find_partitions
+from mlops_assets.data.training_sets.rows import (
     AS_OF,
     LABEL_END,
     TARGET,
@@ -20,7 +20,7 @@ from mlops_assets.data.training_rows import (
     unknown_column,
     weights_column,
 )
-from mlops_assets.data.visible import can_leak, find_partitions
+from mlops_assets.data.training_sets.split import HOLDOUT, TRAIN, keep_sample, random_split, row_keys, time_split
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.covering import covering
 from mlops_assets.spec.dataset import Dataset

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.query_rules import Query, SandboxError
-from mlops_assets.data.sandbox import Sandbox, quote
+from mlops_assets.data.features.query_rules import Query, SandboxError
+from mlops_assets.data.features.sandbox import Sandbox, quote
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.covering import dataset_keys
 from mlops_assets.spec.dataset import Dataset

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.data.feature_table import Feature
-from mlops_assets.data.split import DROPPED, HOLDOUT, TRAIN, Side, drop_shared_groups, row_keys
-from mlops_assets.data.training_rows import (
+from mlops_assets.data.features.table import Feature
+from mlops_assets.data.training_sets.rows import (
     AS_OF,
     LABEL_END,
     SPLIT,
@@ -27,6 +26,7 @@ from mlops_assets.data.training_rows import (
     seconds_of,
     weights_column,
 )
+from mlops_assets.data.training_sets.split import DROPPED, HOLDOUT, TRAIN, Side, drop_shared_groups, row_keys
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.training import HalfLife
@@ -111,11 +111,11 @@ def build_training_set(
     if not 0 < sample <= 1:
         raise TrainingSetError(f"sample is {sample}.", where=model.name, valid=("a share above 0, up to 1",))
     if model.examples is not None:
-        from mlops_assets.data.examples_form import example_rows
+        from mlops_assets.data.training_sets.examples_form import example_rows
 
         rows = example_rows(model, catalogue, key, store, sample=sample)
     else:
-        from mlops_assets.data.point_in_time import point_in_time_rows
+        from mlops_assets.data.training_sets.point_in_time import point_in_time_rows
 
         if key is None:
             raise TrainingSetError("it has partitions.", where=model.name, do="Name the as-of partition.")

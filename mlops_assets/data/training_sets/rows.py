@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.data.feature_table import Feature
-from mlops_assets.data.split import HOLDOUT, TRAIN, row_keys
+from mlops_assets.data.features.table import Feature
+from mlops_assets.data.training_sets.split import HOLDOUT, TRAIN, row_keys
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.model import Model

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.data.query_rules import Query, SandboxError
+from mlops_assets.data.features.query_rules import Query, SandboxError
 
 if TYPE_CHECKING:
     import duckdb
