@@ -28,8 +28,8 @@ def start_rollout(workspace: Workspace, name: str, actor: Actor, *, run: str | N
 
     rollout = workspace.catalogue.models[name].rollout
     champion = workspace.ledger.state(name).champion
-    if champion is None or rollout.strategy == "direct":
-        why = "there is no champion to compare with" if champion is None else "its rollout is declared direct"
+    if champion is None or rollout.at_once:
+        why = "there is no champion to compare with" if champion is None else f"its rollout is declared {rollout.strategy}"
         raise Refused(f"{name} has no challenger stage: {why}.", do=f"Materialize {name}/champion, or `mlops promote {name}`.")
     return actions.start_rollout(
         workspace.ledger,

@@ -66,7 +66,7 @@ class Sensor:
 def _goes_on(model: Model | None) -> str:
     how = "becomes champion, or starts its rollout,"
     if model is not None:
-        how = "becomes champion" if model.rollout.strategy == "direct" else f"starts its {model.rollout.strategy} rollout"
+        how = "becomes champion" if model.rollout.at_once else f"starts its {model.rollout.strategy} rollout"
     return f"A new candidate {how} by itself where no approval is asked for; the first one becomes champion."
 
 

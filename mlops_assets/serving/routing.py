@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.serving.errors import RequestError
+from mlops_assets.spec.rollout import UNSEEN
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.state import DeploymentState
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from mlops_assets.serving.requests import Call
     from mlops_assets.serving.rows import Rows
     from mlops_assets.serving.versions import Served
-
-UNSEEN = ("shadow",)
-"""Strategies whose new version is scored and answers nobody."""
 
 GONE = ("rolled_back", "retired", "rejected")
 """States of versions that never answer again, not even while the one that should cannot be loaded."""

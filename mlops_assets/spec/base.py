@@ -44,8 +44,20 @@ def one_or_many(value: Any) -> Any:
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A name in the catalogue: lower case, digits and underscores, starting with a letter."""
 
-FunctionRef = Annotated[str, StringConstraints(pattern=FUNCTION_PATTERN)]
+
+class NamesFunction:
+    """Mark of a text that names a Python function, whose source enters the digests."""
+
+
+class IsSql:
+    """Mark of a text that is SQL, in which nothing is filled in from the environment."""
+
+
+FunctionRef = Annotated[str, StringConstraints(pattern=FUNCTION_PATTERN), NamesFunction()]
 """``.module:function`` relative to the defs.yaml, or ``package.module:function``."""
+
+Sql = Annotated[str, IsSql()]
+"""A query."""
 
 Share = Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str), Field(ge=0, le=1)]
 """A part of a whole: ``5%`` or ``0.05``."""

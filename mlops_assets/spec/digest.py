@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlops_assets.functions import source_digest
+from mlops_assets.spec.base import NamesFunction
 from mlops_assets.spec.catalogue import Catalogue, Declaration
-from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.decides import deciding
-from mlops_assets.spec.feature_view import FeatureView
-from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
 from mlops_assets.spec.reads import uses
+from mlops_assets.spec.texts import texts_of
 
 
 def canonical(value: Any) -> str:
@@ -64,20 +63,7 @@ def written(name: str, catalogue: Catalogue) -> dict[str, Any]:
 
 def functions(declaration: Declaration) -> Iterator[tuple[KeyPath, str]]:
     """Every Python function that a declaration names, with the path of its key."""
-    if isinstance(declaration, Dataset):
-        if declaration.prepare:
-            yield ("prepare",), declaration.prepare
-        for field, function in declaration.source.detail.functions.items():
-            yield ("source", declaration.source.kind, field), function
-    elif isinstance(declaration, FeatureView):
-        if declaration.python:
-            yield ("python",), declaration.python
-    elif isinstance(declaration, Model):
-        if declaration.training.estimator.python:
-            yield ("training", "estimator", "python"), declaration.training.estimator.python
-        for number, gate in enumerate(declaration.gates):
-            if gate.python:
-                yield ("gates", number, "python"), gate.python
+    return texts_of(declaration, NamesFunction)
 
 
 def _content(name: str, catalogue: Catalogue) -> dict[str, Any]:

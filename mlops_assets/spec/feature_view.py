@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mlops_assets.spec.base import FunctionRef, Name, OneOrMany, Spec, Texts
+from mlops_assets.spec.base import FunctionRef, Name, OneOrMany, Spec, Sql, Texts
 from mlops_assets.spec.columns import Column
 from mlops_assets.spec.dataset import Partitions
 from mlops_assets.spec.decides import Decides
@@ -40,7 +40,7 @@ class FeatureView(Spec):
     )
     partitions: Annotated[Partitions | None, _ASSET] = Field(None, description="Calendar of as-of times; default: that of the data sets.")
     online: Annotated[Online | None, _ASSET] = Field(None, description="Publish for look-up at prediction time; absent: not published.")
-    sql: Annotated[str | None, _ASSET] = Field(
+    sql: Annotated[Sql | None, _ASSET] = Field(
         None, description="DuckDB query; sees rows with available_at < $as_of and event_time in the lookback."
     )
     python: Annotated[FunctionRef | None, _ASSET] = Field(None, description="Function `(tables, as_of) -> DataFrame` in place of sql.")

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.errors import nearest
+from mlops_assets.spec.base import IsSql
 from mlops_assets.spec.catalogue import Catalogue, Declaration, Origin
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
 from mlops_assets.spec.templates import render
+from mlops_assets.spec.texts import keys_of
 from mlops_assets.spec.validation import validate_document
 from mlops_assets.spec.yaml_lines import Document, line_of, read_documents
 
@@ -27,6 +29,8 @@ TYPES: dict[str, type[Declaration]] = {
     f"{PACKAGE}.FeatureView": FeatureView,
     f"{PACKAGE}.Model": Model,
 }
+SQL_KEYS = frozenset(key for cls in TYPES.values() for key in keys_of(cls, IsSql))
+"""Keys whose text is SQL and is never rendered."""
 FILE_NAMES = ("defs.yaml", "defs.yml")
 _DOCUMENT_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
 _FOLDER_TYPE = "dagster.DefsFolderComponent"
@@ -192,7 +196,7 @@ def _entry(
         report(("attributes",), f"`attributes` {what}")
         return None
     lines = {path[1:]: number for path, number in document.lines.items() if path[:1] == ("attributes",)}
-    rendered = render(attributes, variables)
+    rendered = render(attributes, variables, SQL_KEYS)
     origin = Origin(file, line, lines, rendered.written)
     for path, message in rendered.mistakes:
         problems.append(Problem(file, line_of(lines, path, line), spell(path), message))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mlops_assets.spec.base import Name, Spec, Texts
+from mlops_assets.spec.base import Name, Spec, Sql, Texts
 from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.dataset import Partitions
 from mlops_assets.spec.decides import Decides, DecidesNothing, EachDecides
@@ -59,7 +59,7 @@ class Model(Spec):
     entity: Annotated[Texts, Decides("training_set", "scores", "predictions", "outcomes")] = Field(
         (), description="Key column or columns of what is scored."
     )
-    population: Annotated[str | None, Decides("training_set", "scores")] = Field(
+    population: Annotated[Sql | None, Decides("training_set", "scores")] = Field(
         None, description="Query of who is scored at $as_of; default: the entities that have features."
     )
     features: Annotated[tuple[str, ...], Decides("training_set", "scores")] = Field(

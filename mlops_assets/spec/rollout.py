@@ -1,13 +1,46 @@
-"""How a new version takes over traffic."""
+"""How a new version takes over traffic. :data:`STRATEGIES` is the table of all the ways that there are."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from mlops_assets.spec.base import Share, Spec, parse_share
 from mlops_assets.spec.durations import Duration
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way for a new version to take over.
+
+    Attributes:
+        at_once: whether it takes all traffic in one event, without a time beside the champion.
+        needs_steps: whether the shares of traffic on the way must be declared.
+        seen: whether callers get the answers of the new version while it stands beside the champion.
+    """
+
+    at_once: bool = False
+    needs_steps: bool = False
+    seen: bool = True
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "direct": Strategy(at_once=True),
+    "blue_green": Strategy(),
+    "canary": Strategy(needs_steps=True),
+    "shadow": Strategy(seen=False),
+    "ab_test": Strategy(),
+}
+UNSEEN = frozenset(name for name, strategy in STRATEGIES.items() if not strategy.seen)
+"""Strategies whose new version answers nobody yet."""
+
+# A type checker reads a Literal only as it is written.
+if TYPE_CHECKING:
+    StrategyName = str
+else:
+    StrategyName = Literal[tuple(STRATEGIES)]
 
 
 class Analysis(Spec):
@@ -39,7 +72,7 @@ class Waiting(Spec):
 class Rollout(Spec):
     """Strategy, steps and analysis. The first model has no control and goes by `direct`."""
 
-    strategy: Literal["direct", "blue_green", "canary", "shadow", "ab_test"] = Field("direct", description="How traffic moves.")
+    strategy: StrategyName = Field("direct", description="How traffic moves.")
     steps: tuple[Share, ...] = Field((), description="Shares of traffic, rising; 100 % comes last by itself.")
     each_step: Waiting = Field(Waiting(), description="How much evidence and time a step needs.")
     analysis: tuple[Analysis, ...] = Field((), description="Comparisons; the worst decides.")
@@ -50,6 +83,11 @@ class Rollout(Spec):
     def _steps_rise(self) -> Rollout:
         if any(b <= a for a, b in zip(self.steps, self.steps[1:], strict=False)):
             raise ValueError(f"steps must rise; found {', '.join(f'{s:.0%}' for s in self.steps)}")
-        if self.strategy == "canary" and not self.steps:
-            raise ValueError("a canary needs steps, for example [5%, 25%, 50%]")
+        if STRATEGIES[self.strategy].needs_steps and not self.steps:
+            raise ValueError(f"a {self.strategy} needs steps, for example [5%, 25%, 50%]")
         return self
+
+    @property
+    def at_once(self) -> bool:
+        """Whether a new version takes all traffic in one event."""
+        return STRATEGIES[self.strategy].at_once

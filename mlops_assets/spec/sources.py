@@ -11,7 +11,7 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from mlops_assets.spec.base import FunctionRef, Spec
+from mlops_assets.spec.base import FunctionRef, Spec, Sql
 
 
 class SourceFormat(Spec):
@@ -19,11 +19,6 @@ class SourceFormat(Spec):
 
     main_field: ClassVar[str | None] = None
     """The field that a plain string is short for; None: there is no short form."""
-
-    @property
-    def functions(self) -> dict[str, str]:
-        """The Python functions that it names, by field."""
-        return {}
 
     @property
     def delimited(self) -> CsvFormat | None:
@@ -75,7 +70,7 @@ class SqlSource(SourceFormat):
     """A query on any SQLAlchemy database. `:start` and `:end` are bound to the window."""
 
     url: str = Field(description="SQLAlchemy URL, for example {{ env.WAREHOUSE }}.")
-    query: str = Field(description="SELECT statement; use :start and :end to read only the window.")
+    query: Sql = Field(description="SELECT statement; use :start and :end to read only the window.")
 
 
 class UrlSource(SourceFormat):
@@ -102,10 +97,6 @@ class PythonSource(SourceFormat):
 
     function: FunctionRef = Field(description="`.module:function`, relative to the defs.yaml.")
     arguments: dict[str, Any] = Field(default_factory=dict, description="Further keyword arguments.")
-
-    @property
-    def functions(self) -> dict[str, str]:
-        return {"function": self.function}
 
 
 class SklearnSource(SourceFormat):

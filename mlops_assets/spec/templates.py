@@ -1,16 +1,13 @@
-"""``{{ env.NAME }}`` in the strings of a definition. SQL is left alone."""
+"""``{{ env.NAME }}`` in the strings of a definition."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_assets.spec.problems import KeyPath
-
-SQL_KEYS = ("sql", "population", "query")
-"""Keys whose text is SQL and is never rendered."""
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _ENV = re.compile(r"env\.([A-Za-z_]\w*)")
@@ -31,19 +28,19 @@ class Rendered:
     written: dict[str, str] = field(default_factory=dict)
 
 
-def render(attributes: Any, environment: Mapping[str, str]) -> Rendered:
-    """Fill ``{{ env.NAME }}`` into every string but SQL. An unset variable is a mistake, never an empty value."""
+def render(attributes: Any, environment: Mapping[str, str], untouched: Collection[str] = ()) -> Rendered:
+    """Fill ``{{ env.NAME }}`` into every string but those of keys ``untouched``. An unset variable is a mistake, never an empty value."""
     result = Rendered(None)
-    result.value = _render(attributes, (), environment, result)
+    result.value = _render(attributes, (), environment, untouched, result)
     return result
 
 
-def _render(value: Any, path: KeyPath, environment: Mapping[str, str], result: Rendered) -> Any:
+def _render(value: Any, path: KeyPath, environment: Mapping[str, str], untouched: Collection[str], result: Rendered) -> Any:
     if isinstance(value, dict):
-        return {key: _render(inner, (*path, key), environment, result) for key, inner in value.items()}
+        return {key: _render(inner, (*path, key), environment, untouched, result) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_render(inner, (*path, number), environment, result) for number, inner in enumerate(value)]
-    if not isinstance(value, str) or "{{" not in value or (path and path[-1] in SQL_KEYS):
+        return [_render(inner, (*path, number), environment, untouched, result) for number, inner in enumerate(value)]
+    if not isinstance(value, str) or "{{" not in value or (path and path[-1] in untouched):
         return value
     mistakes = list(_mistakes(value, environment))
     if mistakes:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlops_assets.spec.base import Name, OneOrMany, Share, Spec, Texts, parse_share
+from mlops_assets.spec.base import Name, OneOrMany, Share, Spec, Sql, Texts, parse_share
 from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.decides import Decides
 from mlops_assets.spec.durations import Duration
@@ -30,7 +30,7 @@ class Label(Spec):
     from_: Annotated[tuple[Name, ...], OneOrMany] | None = Field(
         None, alias="from", description="Data sets that the query reads; default: those that it names."
     )
-    sql: str = Field(description="DuckDB query: the entity column or columns and exactly one more, the target.")
+    sql: Sql = Field(description="DuckDB query: the entity column or columns and exactly one more, the target.")
     default: Scalar | None = Field(None, description="Target of entities of the population that the query does not return.")
 
 

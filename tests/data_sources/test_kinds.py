@@ -53,5 +53,5 @@ def test_what_a_kind_can_do(tmp_path: Path, source: dict[str, object], history: 
 
 def test_the_functions_that_a_source_names_count_among_those_of_its_data_set() -> None:
     dataset = Dataset(name="rows", source={"python": ".fn:rows"}, prepare=".fn:clean")
-    assert list(functions(dataset)) == [(("prepare",), ".fn:clean"), (("source", "python", "function"), ".fn:rows")]
+    assert list(functions(dataset)) == [(("source", "python", "function"), ".fn:rows"), (("prepare",), ".fn:clean")]
     assert list(functions(Dataset(name="rows", source={"sklearn": "iris"}))) == []

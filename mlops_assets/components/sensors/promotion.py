@@ -29,7 +29,7 @@ def tick(workspace: Workspace, model: str, instance: dg.DagsterInstance) -> Tick
     version, needed = waiting[-1], approvals_needed(workspace, model)
     if needed:
         return Tick(said=(f"version {version.number} waits for people: {needed} approvals are asked for in {state.environment}",))
-    direct = state.champion is None or rollout.strategy == "direct"
+    direct = state.champion is None or rollout.at_once
     asset = f"{model}/{'champion' if direct else 'challenger'}"
     how = "becomes champion" if direct else f"begins its {rollout.strategy} rollout beside version {state.champion}"
     request = run_request([asset], None, None, run_key=f"{state.environment}/{asset}/{version.number}/{version.verdict[:16]}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.data.sources.context import SourceContext, Window
 from mlops_assets.data.sources.kind import SourceKind
 from mlops_assets.data.store.documents import canonical, sha256
+from mlops_assets.spec.base import NamesFunction
+from mlops_assets.spec.texts import texts_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +53,7 @@ def fingerprint(dataset: Dataset, context: SourceContext) -> str:
     from mlops_assets.functions import source_digest
 
     source = dataset.source
-    functions = [*source.detail.functions.values(), *([dataset.prepare] if dataset.prepare else [])]
+    functions = [*(name for _, name in texts_of(source, NamesFunction)), *([dataset.prepare] if dataset.prepare else [])]
     body = {
         "kind": source.kind,
         "detail": _kind(dataset).fingerprinted(source.detail),
