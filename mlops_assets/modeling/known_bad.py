@@ -54,8 +54,10 @@ def prove_gate(model: Model, name: str, gate: Gate, folder: Path = Path()) -> Pr
     if gate.off:
         return Proof(name, False, False, f"turned off: {gate.reason}", applies=False)
     row = gate.row
-    if row.default and model.task not in row.tasks:
-        return Proof(name, False, False, f"does not apply to {model.task}", applies=False)
+    if model.task not in row.tasks:
+        if row.default:
+            return Proof(name, False, False, f"does not apply to {model.task}", applies=False)
+        return Proof(name, False, False, f"NOT green on any model: it is for {' and '.join(row.tasks)}, so of {model.task} inconclusive")
     cases = gate_module(row.name).known_bad(Bench(model, gate, folder))
     red, red_detail = _red(name, gate, cases)
     green, green_detail = _green(name, gate, cases)

@@ -92,3 +92,10 @@ def test_a_python_gate_is_fed_bad_and_good_models(tmp_path: Path) -> None:
     found = proofs(model_of(gates=[{"python": ".mine:real"}, {"python": ".mine:vacuous"}]), tmp_path)
     assert found["real"].proven
     assert (found["vacuous"].red, found["vacuous"].green) == (False, True)
+
+
+def test_a_gate_of_another_task_is_not_proven_and_says_for_which_task_it_is() -> None:
+    model = model_of("multiclass_classification", [{"fairness": "demographic_parity_ratio", "attribute": "gender", "at_least": 0.8}])
+    (proof,) = [proof for name, proof in proofs(model).items() if name.startswith("demographic")]
+    assert not proof.proven
+    assert "it is for binary_classification" in proof.detail

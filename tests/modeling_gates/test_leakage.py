@@ -221,3 +221,11 @@ def test_shuffled_labels_on_a_handful_of_cases_are_no_leak(tmp_path: Path) -> No
         rows = split(frame, {"a": "float64", "b": "float64"})
         result = judged(model_of(), trained(model_of(), rows, tmp_path / str(seed)), rows, "leakage")
         assert result.data["shuffled_labels"]["status"] in ("pass", "inconclusive")
+
+
+@pytest.mark.parametrize("name", ["num_boost_round", "n_estimators", "num_trees"])
+def test_the_shuffled_labels_are_learned_whatever_the_number_of_trees_is_called(tmp_path: Path, name: str) -> None:
+    rows = split(coin_flips(1500), FEATURES)
+    model = model_of(estimator={"lightgbm": {name: 40}})
+    result = judged(model, trained(model, rows, tmp_path / "bundle"), rows, "leakage")
+    assert result.status == "pass", result.detail

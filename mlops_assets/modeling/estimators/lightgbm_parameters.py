@@ -40,8 +40,9 @@ def default_space(rows: int) -> dict[str, SearchRange]:
 
 def fewer_trees(given: Mapping[str, Any]) -> dict[str, Any]:
     """The same parameters with at most :data:`QUICK_TREES` trees, without early stopping."""
-    trees = given.get("num_boost_round", QUICK_TREES)
-    fewer = {**given, "num_boost_round": min(QUICK_TREES, trees) if isinstance(trees, int) else QUICK_TREES}
+    named = {CANONICAL.get(key, key): value for key, value in given.items()}
+    trees = named.get("num_boost_round", QUICK_TREES)
+    fewer = {**named, "num_boost_round": min(QUICK_TREES, trees) if isinstance(trees, int) else QUICK_TREES}
     fewer.pop("early_stopping_rounds", None)
     return fewer
 
