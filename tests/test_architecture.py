@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import mlops_assets
 from tests.imports import circles, graph_of, imports_of, modules_of
 
 PACKAGE = Path(mlops_assets.__file__).parent
+README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
 LEAVES = {"errors", "functions", "version"}
 CORE = {"data", "modeling", "monitoring", "retraining"}
 ADAPTERS = {"ledger", "registry", "governance", "serving"}
@@ -129,6 +131,22 @@ def test_a_planted_arrow_against_the_rule_is_found(tmp_path: Path) -> None:
     assert not wrong_arrows(package)
     (package / "spec" / "model.py").write_text("def read():\n    from mlops_assets.lifecycle import needs\n")
     assert wrong_arrows(package) == {"mlops_assets.spec.model imports mlops_assets.lifecycle.needs"}
+
+
+def test_the_readme_names_every_room_and_no_other() -> None:
+    tree = README.partition("## Where things are")[2].partition("```\n")[2].partition("```")[0]
+    said = [line for line in tree.splitlines() if line.startswith("  ") and line.split()]
+    rooms = {line.split()[0].rstrip("/") for line in said if not line.startswith("    ")}
+    assert rooms == {file.name for file in PACKAGE.iterdir() if file.is_dir() and file.name != "__pycache__"}
+
+
+def test_where_the_readme_says_that_new_things_go_there_are_such_things_already() -> None:
+    table = README.partition("| a new … |")[2].partition("\n\n")[0]
+    places = re.findall(r"`((?:[a-z_]+/)+[a-z_<>]*(?:\.py|…)?)", table)
+    assert len(places) > 15
+    for place in places:
+        pattern = re.sub(r"<[a-z]+>", "*", place).replace("…", "*")
+        assert [*PACKAGE.glob(pattern)], f"the README names {place}, and there is nothing"
 
 
 def test_files_are_short() -> None:
