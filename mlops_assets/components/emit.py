@@ -10,7 +10,7 @@ import dagster as dg
 from mlops_assets.components.metadata import metadata_of, shown
 from mlops_assets.components.tags import CODE_VERSION_TAG, DATA_VERSION_TAG, EVERY_TAG, USER_PROVIDED_TAG
 from mlops_assets.lifecycle.making.attempt import Attempt
-from mlops_assets.lifecycle.results import Check, Finding, Stored, Watched, plottable
+from mlops_assets.lifecycle.results import Check, Finding, Made, Stored, Watched, plottable
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
@@ -26,6 +26,16 @@ def attempt_of(context: dg.AssetExecutionContext) -> Attempt:
 def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored], checks: Iterable[Check]) -> Iterator[Emitted]:
     """Report ``stored`` partitions of ``asset``, and its checks."""
     yield from _emit(context, asset, stored, check_results(context, asset, checks))
+
+
+def emit_made(context: dg.AssetExecutionContext, asset: dg.AssetKey, made: Made) -> Iterator[Emitted]:
+    """Report what was made of ``asset``; where making it stopped, what is stored and answered is told of before the step fails."""
+    if made.error is None:
+        yield from emit(context, asset, made.stored, made.checks)
+        return
+    report(context, asset, made.stored)
+    yield from check_results(context, asset, made.checks)
+    raise made.error
 
 
 def emit_watched(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mlops_assets.data.store import Manifest
+    from mlops_assets.errors import MlopsError
 
 Status = Literal["pass", "fail", "inconclusive", "not_applicable"]
 
@@ -74,6 +75,15 @@ class Check:
     passed: bool
     shown: Mapping[str, Any] = field(default_factory=dict)
     description: str | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """Partitions that were stored, the answers of their checks, and why making them stopped; None where it did not."""
+
+    stored: Sequence[Stored]
+    checks: Sequence[Check]
+    error: MlopsError | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.emit import Emitted, check_results, emit, report
+from mlops_assets.components.emit import Emitted, emit_made
 from mlops_assets.components.ranges import partition_keys
 from mlops_assets.lifecycle.making.dataset import make_dataset
 
@@ -17,9 +17,4 @@ if TYPE_CHECKING:
 
 def materialize(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
     """Read the source once for all partitions of this run; where some break the rules, the others are told of before the step fails."""
-    made, asset = make_dataset(workspace, name, partition_keys(context)), dg.AssetKey(name)
-    if made.error is not None:
-        report(context, asset, made.stored)
-        yield from check_results(context, asset, made.checks)
-        raise made.error
-    yield from emit(context, asset, made.stored, made.checks)
+    yield from emit_made(context, dg.AssetKey(name), make_dataset(workspace, name, partition_keys(context)))

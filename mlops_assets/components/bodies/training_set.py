@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.emit import Emitted, emit
+from mlops_assets.components.emit import Emitted, emit_made
 from mlops_assets.components.ranges import partition_keys
 from mlops_assets.lifecycle.making.training_set import make_training_set
 
@@ -17,5 +17,4 @@ if TYPE_CHECKING:
 
 def materialize(context: dg.AssetExecutionContext, workspace: Workspace, name: str) -> Iterator[Emitted]:
     """Build the training set of model ``name`` for each partition of this run."""
-    stored, checks = make_training_set(workspace, name, partition_keys(context))
-    yield from emit(context, dg.AssetKey([name, "training_set"]), stored, checks)
+    yield from emit_made(context, dg.AssetKey([name, "training_set"]), make_training_set(workspace, name, partition_keys(context)))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lifecycle.declared import note_read
-from mlops_assets.lifecycle.results import Check, Rows, Stored
+from mlops_assets.lifecycle.results import Check, Made, Rows, Stored
 
 if TYPE_CHECKING:
     from mlops_assets.data.ingest import Ingested
     from mlops_assets.data.schema import Violation
-    from mlops_assets.errors import MlopsError
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.spec import Dataset
 
@@ -24,16 +22,7 @@ UNDATED = "undated_rows_in_source"
 """What a check shows of rows without a usable event time, which belong to no partition."""
 
 
-@dataclass(frozen=True)
-class MadeDataset:
-    """Partitions that were stored, the answers of the checks, and why reading stopped; None where it did not."""
-
-    stored: Sequence[Stored]
-    checks: Sequence[Check]
-    error: MlopsError | None = None
-
-
-def make_dataset(workspace: Workspace, name: str, keys: Sequence[str | None]) -> MadeDataset:
+def make_dataset(workspace: Workspace, name: str, keys: Sequence[str | None]) -> Made:
     """Read the source of ``name`` once for all ``keys`` (``[None]``: the whole table).
 
     Where some partitions break the rules, the others are stored and the error says which.
@@ -50,9 +39,9 @@ def make_dataset(workspace: Workspace, name: str, keys: Sequence[str | None]) ->
     except (IngestError, SchemaError) as error:
         note_read(workspace, name, [item.key for item in done])
         broken = [violation for found in getattr(error, "failures", {}).values() for violation in found]
-        return MadeDataset([_stored(item) for item in done], [*_refused(dataset, str(error), broken)], error)
+        return Made([_stored(item) for item in done], [*_refused(dataset, str(error), broken)], error)
     note_read(workspace, name, wanted or ())
-    return MadeDataset([_stored(item) for item in done], [*_checks(workspace, dataset, done)])
+    return Made([_stored(item) for item in done], [*_checks(workspace, dataset, done)])
 
 
 def _stored(item: Ingested) -> Stored:

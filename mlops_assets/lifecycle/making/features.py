@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.lifecycle.results import Check, Document, Stored
+from mlops_assets.lifecycle.results import Check, Document, Made, Stored
 from mlops_assets.spec.windows import view_window
 
 if TYPE_CHECKING:
     from mlops_assets.data.features.computing import Computed
     from mlops_assets.data.store import Manifest
-    from mlops_assets.errors import MlopsError
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.spec import FeatureView
 
@@ -26,16 +24,7 @@ FEWER = 0.5
 """Fewer entities than this share of the usual number, or more than its inverse, are worth a look."""
 
 
-@dataclass(frozen=True)
-class MadeFeatures:
-    """Partitions that were stored, the answers of the checks, and why computing stopped; None where it did not."""
-
-    stored: Sequence[Stored]
-    checks: Sequence[Check]
-    error: MlopsError | None = None
-
-
-def make_features(workspace: Workspace, name: str, keys: Sequence[str | None]) -> MadeFeatures:
+def make_features(workspace: Workspace, name: str, keys: Sequence[str | None]) -> Made:
     """Compute view ``name`` at every as-of time of ``keys`` from the versions that are current now; publish it where it is online."""
     from mlops_assets.data.features.computing import compute_features
     from mlops_assets.data.features.table import FeatureError
@@ -46,10 +35,10 @@ def make_features(workspace: Workspace, name: str, keys: Sequence[str | None]) -
         for item in compute_features(view, workspace.catalogue, keys, workspace.store, memory_limit=workspace.settings.duckdb_memory):
             done.append(item)
     except FeatureError as error:
-        return MadeFeatures([_stored(item) for item in done], [Check("schema", False, description=str(error))], error)
+        return Made([_stored(item) for item in done], [Check("schema", False, description=str(error))], error)
     if view.online is not None and done:
         _publish(workspace, view, done[-1].key)
-    return MadeFeatures([_stored(item) for item in done], [*_checks(workspace, view, done)])
+    return Made([_stored(item) for item in done], [*_checks(workspace, view, done)])
 
 
 def _publish(workspace: Workspace, view: FeatureView, key: str | None) -> None:

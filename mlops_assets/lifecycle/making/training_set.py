@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.lifecycle.results import Check, Document, Stored
+from mlops_assets.lifecycle.results import Check, Document, Made, Stored
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.modeling.probe import Probe
 
 
-def make_training_set(workspace: Workspace, name: str, keys: Sequence[str | None]) -> tuple[list[Stored], list[Check]]:
+def make_training_set(workspace: Workspace, name: str, keys: Sequence[str | None]) -> Made:
     """The training sets of model ``name`` at ``keys``, and the answers of the checks over all of them."""
     from mlops_assets.data.training_sets.training_set import build_training_set
     from mlops_assets.modeling.probe import probe
@@ -26,7 +26,7 @@ def make_training_set(workspace: Workspace, name: str, keys: Sequence[str | None
         found = probe(model, built)
         stored.append(Stored(key, built.manifest.digest, _shown(dict(built.facts), found), built.manifest))
         looked.append((key, built.facts, found))
-    return stored, [*_checks(looked)]
+    return Made(stored, [*_checks(looked)])
 
 
 def _shown(facts: dict[str, Any], found: Probe) -> dict[str, Any]:
