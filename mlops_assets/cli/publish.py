@@ -49,7 +49,7 @@ def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
     from mlops_assets.lifecycle.needs import read_by_server
     from mlops_assets.running.runner import Runner
     from mlops_assets.serving.online import open_online
-    from mlops_assets.serving.publication import publish_newest
+    from mlops_assets.serving.publishing import publish_newest
 
     known(workspace, name)
     catalogue = workspace.catalogue

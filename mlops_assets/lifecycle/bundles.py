@@ -72,7 +72,7 @@ def digests_of(trained: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def outdated(workspace: Workspace, name: str, key: str | None, trained: Mapping[str, Any]) -> list[str]:
-    """What has changed since the model was trained: the definition, the training set, the library that trains."""
+    """What has changed since the model was trained: the definition, the training set."""
     changed = []
     if trained["spec"] != spec_digest(name, workspace.catalogue):
         changed.append("the definition")

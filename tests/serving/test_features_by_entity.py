@@ -21,7 +21,7 @@ from mlops_assets.modeling.bundle import Bundle
 from mlops_assets.serving.entities import EntityFeatures
 from mlops_assets.serving.errors import RequestError, ServingError
 from mlops_assets.serving.online import SqliteStore, lookup, open_online, publish
-from mlops_assets.serving.publication import publish_newest, publish_partition
+from mlops_assets.serving.publishing import publish_newest, publish_partition
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView

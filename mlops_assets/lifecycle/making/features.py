@@ -44,7 +44,7 @@ def make_features(workspace: Workspace, name: str, keys: Sequence[str | None]) -
 def _publish(workspace: Workspace, view: FeatureView, key: str | None) -> None:
     """Make the newest partition of this run what the server looks up by entity; it never replaces a newer one."""
     from mlops_assets.serving.online import open_online
-    from mlops_assets.serving.publication import publish_partition
+    from mlops_assets.serving.publishing import publish_partition
 
     with contextlib.closing(open_online(workspace.settings.online_url)) as online:
         publish_partition(view, workspace.catalogue, key, workspace.store, online)
