@@ -1,4 +1,4 @@
-"""What commands that act on the ledger share: whose key, which environment, how many approvals, and how a refusal is answered."""
+"""What commands that act on the ledger share: whose key, which environment, who follows, and how a refusal is answered."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def known(workspace: Workspace, name: str) -> DeploymentState:
 
 def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
     """Let MLflow's aliases and tags follow; says what is wrong where MLflow does not, since the ledger has decided already."""
-    from mlops_assets.lifecycle.transitions import follow
+    from mlops_assets.lifecycle.following import follow
 
     left, problem = follow(workspace, name)
     if problem is not None:
@@ -85,10 +85,10 @@ def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:
 
 def show_in_dagster(workspace: Workspace, event: Event) -> None:
     """Let the Dagster UI show the transition; where it cannot, the ledger holds it all the same."""
-    from mlops_assets.components.transitions import report
+    from mlops_assets.components.transitions import report_transition
 
     try:
-        report(workspace, str(event.model), event)
+        report_transition(workspace, str(event.model), event)
     except Exception as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         typer.echo(f"warning: the Dagster instance does not show this transition: {said}", err=True)

@@ -25,7 +25,7 @@ def attempt_of(context: dg.AssetExecutionContext) -> Attempt:
 
 def emit(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored], checks: Iterable[Check]) -> Iterator[Emitted]:
     """Report ``stored`` partitions of ``asset``, and its checks."""
-    yield from _emit(context, asset, stored, check_results(context, asset, checks))
+    yield from _emit(context, asset, stored, _check_results(context, asset, checks))
 
 
 def emit_made(context: dg.AssetExecutionContext, asset: dg.AssetKey, made: Made) -> Iterator[Emitted]:
@@ -33,8 +33,8 @@ def emit_made(context: dg.AssetExecutionContext, asset: dg.AssetKey, made: Made)
     if made.error is None:
         yield from emit(context, asset, made.stored, made.checks)
         return
-    report(context, asset, made.stored)
-    yield from check_results(context, asset, made.checks)
+    report_partitions(context, asset, made.stored)
+    yield from _check_results(context, asset, made.checks)
     raise made.error
 
 
@@ -51,7 +51,7 @@ def emit_watched(
     yield from _emit(context, asset, [one.stored for one in watched], results)
 
 
-def check_results(context: dg.AssetExecutionContext, asset: dg.AssetKey, checks: Iterable[Check]) -> list[dg.AssetCheckResult]:
+def _check_results(context: dg.AssetExecutionContext, asset: dg.AssetKey, checks: Iterable[Check]) -> list[dg.AssetCheckResult]:
     """The Dagster form of checks of ``asset``. A check that blocks fails as an error, any other one as a warning."""
     blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
     return [
@@ -67,7 +67,7 @@ def check_results(context: dg.AssetExecutionContext, asset: dg.AssetKey, checks:
     ]
 
 
-def report(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored]) -> None:
+def report_partitions(context: dg.AssetExecutionContext, asset: dg.AssetKey, stored: Sequence[Stored]) -> None:
     """Tell of single partitions alone, as one batch: an instance that takes batches writes them together."""
     from mlops_assets.instance.private import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
 
@@ -94,7 +94,7 @@ def _emit(
         yield from results
     else:
         yield _result(asset, {"partitions": len(stored)}, results)
-    report(context, asset, stored)
+    report_partitions(context, asset, stored)
 
 
 def _result(

@@ -10,9 +10,9 @@ import dagster as dg
 
 from mlops_assets.components.automation import automation_of
 from mlops_assets.components.base import MLFLOW, WORKSPACE
-from mlops_assets.components.loop import loop_sensors
 from mlops_assets.components.mlflow_parent import mlflow_parent
-from mlops_assets.components.sensors.mlflow_runs import mlflow_sensors
+from mlops_assets.components.mlflow_runs import mlflow_sensors
+from mlops_assets.components.planned_sensors import loop_sensors
 from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.spec.loading import DEFINITIONS
 

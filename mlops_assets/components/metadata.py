@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def metadata_of(stored: Stored) -> dict[str, Any]:
     """What is shown of a stored partition."""
-    about = manifest_metadata(stored.manifest) if stored.manifest is not None else {}
+    about = _of_manifest(stored.manifest) if stored.manifest is not None else {}
     return {**about, **shown(stored.shown)}
 
 
@@ -25,7 +25,7 @@ def shown(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _form(value) for name, value in values.items()}
 
 
-def manifest_metadata(manifest: Manifest) -> dict[str, Any]:
+def _of_manifest(manifest: Manifest) -> dict[str, Any]:
     """Row count, columns, version and quarantine of a stored partition."""
     about: dict[str, Any] = {
         "dagster/row_count": manifest.rows,

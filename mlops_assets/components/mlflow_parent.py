@@ -24,7 +24,7 @@ def mlflow_parent(settings: Settings) -> dg.ResourceDefinition:
 
     Where all steps share a process, dagster-mlflow's own run is the parent, and it is MLflow's active run meanwhile.
     Where each step has a process of its own, the steps attach to one parent by its tag, and whichever step comes last ends it.
-    A run whose process dies ends nothing: the sensors of :mod:`mlops_assets.components.sensors.mlflow_runs` do.
+    A run whose process dies ends nothing: the sensors of :mod:`mlops_assets.components.mlflow_runs` do.
     """
 
     @dg.resource(description="The MLflow run of this Dagster run.")

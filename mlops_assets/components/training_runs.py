@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mlops_assets.ledger.events import Event
     from mlops_assets.lifecycle.workspace import Workspace
 
-STAGES = ("data", "features", "train")
 REMEMBERED = 20
 """Newest requests whose runs are looked at; older ones have ended."""
 

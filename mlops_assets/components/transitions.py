@@ -11,7 +11,8 @@ from mlops_assets.components.emit import Emitted
 from mlops_assets.components.metadata import shown
 from mlops_assets.components.tags import DATA_VERSION_TAG, USER_PROVIDED_TAG
 from mlops_assets.instance.opening import open_instance
-from mlops_assets.lifecycle.transitions import STATE_OF, DeploymentAsset, describe_transition, follow
+from mlops_assets.lifecycle.following import follow
+from mlops_assets.lifecycle.transitions import STATE_OF, DeploymentAsset, describe_transition
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.events import Event
@@ -34,7 +35,7 @@ def follow_or_warn(workspace: Workspace, name: str) -> None:
         dg.get_dagster_logger().warning(problem)
 
 
-def report(workspace: Workspace, name: str, event: Event) -> None:
+def report_transition(workspace: Workspace, name: str, event: Event) -> None:
     """Show a transition that happened outside Dagster as a materialization in the project's instance, if there is one."""
     state = STATE_OF.get(event.kind)
     if state is None or not workspace.settings.dagster_home.is_dir():

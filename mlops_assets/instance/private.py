@@ -33,7 +33,8 @@ class PrivatePart:
         why: what it is needed for.
         instead: the public thing that would replace it, or that there is none.
         attribute: what it is called there, where that differs; empty: the module itself.
-        members: of a class or module, those private ones that are called, replaced or overridden.
+        members: of a class or module, those that are called, replaced or overridden.
+        attributes: of the objects of a class, those that are used; a test makes such an object.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PrivatePart:
     instead: str
     attribute: str | None = None
     members: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
     def load(self) -> Any:
         """The part.
@@ -60,6 +62,15 @@ class PrivatePart:
             raise PartMoved(self.text(f"it has no {', '.join(missing)} any more"))
         return found
 
+    def check(self, made: Any) -> None:
+        """Whether an object of the class has the attributes that are used.
+
+        Raises:
+            PartMoved: where it has not.
+        """
+        if missing := [name for name in self.attributes if not hasattr(made, name)]:
+            raise PartMoved(self.text(f"its objects have no {', '.join(missing)} any more"))
+
     def text(self, what: str) -> str:
         """What happened to the part, with everything that whoever mends it must know."""
         import dagster
@@ -67,7 +78,7 @@ class PrivatePart:
         return f"Dagster {dagster.__version__} changed its private part {self.name}: {what}. Needed for: {self.why} Instead: {self.instead}"
 
 
-_BATCH = "a range run reports its partitions as one batch, which the storage writes in one transaction: 79 times faster than one by one."
+_BATCH = "a range run reports its partitions as one batch, which the storage writes in one transaction."
 _NO_BATCH = "nothing public; `context.log_event` writes one event a transaction."
 _STORAGE = "the embedded storage keeps its connections open and writes ranges together."
 _NO_STORAGE = "nothing public; `storage: sqlite` in dagster.yaml is Dagster's own, slower one."
@@ -125,12 +136,15 @@ PARTS = (
             "store_event",
             "store_event_batch",
         ),
+        attributes=("_db_lock", "_initialized_dbs"),
     ),
     PrivatePart("sqlite_event_log", "dagster._core.storage.event_log.sqlite.sqlite_event_log", _STORAGE, _NO_STORAGE, ""),
     PrivatePart("INDEX_SHARD_NAME", "dagster._core.storage.event_log.sqlite.sqlite_event_log", _STORAGE, _NO_STORAGE),
     PrivatePart("SqlEventLogStorageMetadata", "dagster._core.storage.event_log.schema", _STORAGE, _NO_STORAGE, members=("create_all",)),
     PrivatePart("get_alembic_config", "dagster._core.storage.sql", _STORAGE, _NO_STORAGE),
-    PrivatePart("AssetDaemon", "dagster._daemon.asset_daemon", _CLOCK, _NO_CLOCK, members=("_run_iteration_impl",)),
+    PrivatePart(
+        "AssetDaemon", "dagster._daemon.asset_daemon", _CLOCK, _NO_CLOCK, members=("_run_iteration_impl",), attributes=("_logger",)
+    ),
     PrivatePart("execute_backfill_iteration", "dagster._daemon.backfill", _CLOCK, _NO_CLOCK),
     PrivatePart("execute_sensor_iteration", "dagster._daemon.sensor", _CLOCK, _NO_CLOCK),
     PrivatePart("launch_scheduled_runs", "dagster._scheduler.scheduler", _CLOCK, _NO_CLOCK),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mlops_assets.ledger.errors import Refused
     from mlops_assets.ledger.events import Event
     from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.spec.rollout import Rollout
 
 
 def approvals_needed(workspace: Workspace, name: str) -> int:
@@ -16,6 +17,11 @@ def approvals_needed(workspace: Workspace, name: str) -> int:
     model = workspace.catalogue.models.get(name)
     declared = model.approvals.get(workspace.settings.environment) if model is not None else None
     return workspace.settings.approvals if declared is None else declared
+
+
+def goes_at_once(rollout: Rollout, champion: int | None) -> bool:
+    """Whether a new version becomes champion in one event: the first one has nothing to be compared with, whatever is declared."""
+    return champion is None or rollout.at_once
 
 
 def start_rollout(workspace: Workspace, name: str, actor: Actor, *, run: str | None = None) -> Event:
@@ -28,7 +34,7 @@ def start_rollout(workspace: Workspace, name: str, actor: Actor, *, run: str | N
 
     rollout = workspace.catalogue.models[name].rollout
     champion = workspace.ledger.state(name).champion
-    if champion is None or rollout.at_once:
+    if goes_at_once(rollout, champion):
         why = "there is no champion to compare with" if champion is None else f"its rollout is declared {rollout.strategy}"
         raise Refused(f"{name} has no challenger stage: {why}.", do=f"Materialize {name}/champion, or `mlops promote {name}`.")
     return actions.start_rollout(

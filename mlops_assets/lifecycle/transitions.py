@@ -1,10 +1,9 @@
-"""A transition in the ledger as a person is shown it, with what it rests on; and MLflow, which follows it."""
+"""A transition in the ledger as a person is shown it, with what it rests on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_assets.errors import MlopsError
 from mlops_assets.lifecycle.records import kept_version
 from mlops_assets.lifecycle.results import Document, Link, RunLink
 
@@ -60,21 +59,6 @@ def describe_transition(workspace: Workspace, name: str, event: Event) -> dict[s
     if waivers:
         shown["waivers"] = "; ".join(f"{', '.join(w.gates)} by {w.by}: {w.reason}" for w in waivers)
     return shown
-
-
-def follow(workspace: Workspace, name: str) -> tuple[list[str], str | None]:
-    """Let MLflow's aliases and tags follow the ledger, which has decided already.
-
-    Returns:
-        Differences that are left, and why MLflow does not follow at all; None where it does. The next sync repairs either.
-    """
-    from mlops_assets.registry.following import follow as follow_ledger
-
-    try:
-        differences = follow_ledger(workspace.registry, workspace.ledger.fold(), name)
-    except MlopsError as error:
-        return [], f"MLflow does not follow: {error} `mlops registry sync` repairs it."
-    return [str(difference) for difference in differences if not difference.repaired], None
 
 
 def _text(version: int | None) -> str:

@@ -1,1 +1,1 @@
-"""How work is started and recorded: runs in this process, runs whose process was killed, and a clock that is moved by hand."""
+"""How work is started and recorded: runs in this process, killed ones, a clock moved by hand, and services that are started together."""

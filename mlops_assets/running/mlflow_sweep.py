@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.sensors.mlflow_runs import STATUS
+from mlops_assets.components.mlflow_runs import STATUS
 
 if TYPE_CHECKING:
     from mlops_assets.registry import Registry

@@ -136,7 +136,7 @@ def simulate(project: Path, start: datetime) -> Iterator[Simulation]:
     with ExitStack() as stack:
         stack.enter_context(_environment(DAGSTER_HOME=str(home), MLOPS_PROJECT=str(project)))
         defs = build_definitions(workspace)
-        stack.enter_context(dagster_clock(clock))
+        stack.enter_context(_dagster_clock(clock))
         instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
         target = LoadableTargetOrigin(executable_path=sys.executable, module_name=__name__, attribute="defs")
         origin = InProcessCodeLocationOrigin(target, location_name="mlops_assets")
@@ -156,7 +156,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 @contextmanager
-def dagster_clock(clock: Clock) -> Iterator[None]:
+def _dagster_clock(clock: Clock) -> Iterator[None]:
     """Dagster reads its clock through two functions, so that it can be set."""
     from mlops_assets.instance.private import part
     from mlops_assets.instance.private import time as dagster_time

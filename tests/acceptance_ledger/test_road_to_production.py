@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from mlops_assets.components.transitions import report
+from mlops_assets.components.transitions import report_transition
 from mlops_assets.instance.opening import open_instance
 from mlops_assets.ledger import Refused
 from mlops_assets.lifecycle.workspace import Workspace
@@ -166,7 +166,7 @@ def test_an_alias_set_by_hand_is_reported_and_repaired(road: Road) -> None:
 def test_a_transition_that_dagster_does_not_allow_to_show_is_no_transition(road: Road) -> None:
     before = len(road.shown("champion"))
     event = next(road.workspace.ledger.events("churn", kinds=["registered"]))
-    report(road.workspace, "churn", event)
+    report_transition(road.workspace, "churn", event)
     assert len(road.shown("champion")) == before
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import dagster
 import pytest
 
 from mlops_assets.instance import private
-from mlops_assets.instance.private import PARTS, PartMoved, PrivatePart
+from mlops_assets.instance.private import PARTS, PartMoved, PrivatePart, part
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_every_private_part_is_where_the_table_says(part: PrivatePart) -> None:
-    part.load()
+@pytest.mark.parametrize("one", PARTS, ids=lambda one: one.name)
+def test_every_private_part_is_where_the_table_says(one: PrivatePart) -> None:
+    one.load()
 
 
 def test_a_part_loads_by_its_name() -> None:
@@ -36,9 +39,9 @@ MOVED = {
 @pytest.mark.parametrize("how", sorted(MOVED))
 def test_a_part_that_an_upgrade_moved_says_why_it_is_needed_and_what_is_there_instead(how: str) -> None:
     module, attribute, members = MOVED[how]
-    part = PrivatePart("DagsterEvent", module, "ranges are reported together.", "one event at a time.", attribute, members)
+    moved = PrivatePart("DagsterEvent", module, "ranges are reported together.", "one event at a time.", attribute, members)
     with pytest.raises(PartMoved) as told:
-        part.load()
+        moved.load()
     text = str(told.value)
     assert text.startswith(f"Dagster {dagster.__version__} changed its private part DagsterEvent: ")
     assert "Needed for: ranges are reported together. Instead: one event at a time." in text
@@ -47,7 +50,24 @@ def test_a_part_that_an_upgrade_moved_says_why_it_is_needed_and_what_is_there_in
 
 
 def test_every_part_says_why_and_what_instead_in_whole_sentences() -> None:
-    for part in PARTS:
-        assert part.why.endswith("."), part
-        assert part.instead.endswith("."), part
-    assert len({part.name for part in PARTS}) == len(PARTS)
+    for one in PARTS:
+        assert one.why.endswith("."), one
+        assert one.instead.endswith("."), one
+    assert len({one.name for one in PARTS}) == len(PARTS)
+
+
+def test_objects_of_private_classes_have_the_attributes_that_are_used(tmp_path: Path) -> None:
+    from mlops_assets.instance.events import QuickEventLogStorage
+    from mlops_assets.instance.private import AssetDaemon
+
+    made = {
+        "AssetDaemon": AssetDaemon(settings={}, pre_sensor_interval_seconds=30),
+        "SqliteEventLogStorage": QuickEventLogStorage(str(tmp_path)),
+    }
+    assert {part.name for part in PARTS if part.attributes} == set(made)
+    for name, one in made.items():
+        part(name).check(one)
+    gone = replace(part("AssetDaemon"), attributes=("_renamed",))
+    with pytest.raises(PartMoved, match="its objects have no _renamed any more"):
+        gone.check(made["AssetDaemon"])
+    made["SqliteEventLogStorage"].dispose()

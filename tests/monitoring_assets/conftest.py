@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.components.location import build_definitions
-from mlops_assets.components.loop import evaluate_tick
+from mlops_assets.components.planned_sensors import evaluate_tick
 from mlops_assets.components.tags import RANGE_END_TAG, RANGE_START_TAG
 from mlops_assets.components.tick import Tick
 from mlops_assets.instance.opening import open_instance

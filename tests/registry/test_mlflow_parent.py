@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.components.mlflow_parent import mlflow_parent
-from mlops_assets.components.sensors.mlflow_runs import mlflow_sensors
+from mlops_assets.components.mlflow_runs import mlflow_sensors
 from mlops_assets.registry import Registry
 from mlops_assets.running.mlflow_sweep import sweep
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.components.emit import Emitted, emit_watched, report
+from mlops_assets.components.emit import Emitted, emit_watched, report_partitions
 from mlops_assets.components.ranges import partition_keys
 from mlops_assets.lifecycle.watching.predictions import compact_journal, gather_predictions, stored_predictions
 
@@ -21,4 +21,4 @@ def materialize(context: dg.AssetExecutionContext, workspace: Workspace, name: s
     late = compact_journal(workspace, name)
     yield from emit_watched(context, workspace, asset, [gather_predictions(workspace, name, key) for key in keys])
     others = [key for key in late if key not in keys] if keys != [None] else []
-    report(context, asset, stored_predictions(workspace, name, others))
+    report_partitions(context, asset, stored_predictions(workspace, name, others))

@@ -1,1 +1,1 @@
-"""What closes the loop, a sensor a file: each reads records, lets the lifecycle decide, and asks for runs."""
+"""What closes the loop, a sensor a file: what one tick reads, lets the lifecycle decide, and asks for."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.components.tick import Tick
-from mlops_assets.components.transitions import follow_or_warn, report
+from mlops_assets.components.transitions import follow_or_warn, report_transition
 from mlops_assets.lifecycle.watching.alerting import weigh
 
 if TYPE_CHECKING:
@@ -21,6 +21,6 @@ def tick(workspace: Workspace, model: str, instance: dg.DagsterInstance) -> Tick
 
     def show(event: Event) -> None:
         follow_or_warn(workspace, model)
-        report(workspace, model, event)
+        report_transition(workspace, model, event)
 
     return Tick(said=tuple(weigh(workspace, model, show)))

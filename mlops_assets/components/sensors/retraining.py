@@ -19,7 +19,7 @@ def tick(workspace: Workspace, model: str, instance: dg.DagsterInstance) -> Tick
     """Go on with an open request, else decide; while one is open, no other is asked for."""
     if (going := _go_on(workspace, model, instance)) is not None:
         return going
-    claimed, said = ask_policy(workspace, model)
+    claimed, said = ask_policy(workspace, model, lambda events: {request.key for request in open_requests(instance, events)})
     if not claimed:
         return Tick(said=(said,))
     going = _go_on(workspace, model, instance)

@@ -16,7 +16,7 @@ class Attempt:
     """Id of the Dagster run in which a stage is carried out, and which attempt of its step this is; the first one is 0."""
 
     run_id: str
-    number: int = 0
+    number: int
 
 
 def recorded(workspace: Workspace, attempt: Attempt, name: str, stage: str, key: str | None) -> AbstractContextManager[StepRun]:

@@ -1,1 +1,1 @@
-"""What the bodies and sensors of monitoring share: who is watched, which windows, what the ledger is told."""
+"""What is done while a version serves: predictions, labels, outcomes, drift, alerts, retraining and retirement."""

@@ -29,8 +29,11 @@ PARTITIONS = 60
 ATTEMPTS, DEADLINE = 2, 10.0
 
 
-def weigh(workspace: Workspace, name: str, on_rollback: Callable[[Event], None] = lambda _: None) -> Iterator[str]:
-    """Evaluate every rule of ``name``; yields what each one saw and what came of it. ``on_rollback`` is told of a rollback that it did."""
+def weigh(workspace: Workspace, name: str, on_rollback: Callable[[Event], None]) -> Iterator[str]:
+    """Evaluate every rule of ``name``; yields what each one saw and what came of it.
+
+    ``on_rollback`` is told of each rollback that was carried out.
+    """
     from mlops_assets.monitoring.alerts.evidence import evidence_of
     from mlops_assets.monitoring.alerts.rules import AlertState, evaluate, fingerprint, told
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,16 @@ LEAST_WINDOWS = 6
 """Windows that are read even where the policy looks at fewer, so that they can be shown."""
 
 
-def history_of(workspace: Workspace, name: str, state: DeploymentState, in_flight: Collection[str] = ()) -> History:
-    """Everything that a decision about ``name`` may depend on; ``in_flight`` has the keys of requests whose training has not ended."""
+InFlight = Callable[[Sequence["Event"]], Collection[str]]
+"""From requests to the keys of those whose training has not ended."""
+
+
+def _nothing_in_flight(_: Sequence[Event]) -> Collection[str]:
+    return ()
+
+
+def history_of(workspace: Workspace, name: str, state: DeploymentState, in_flight: InFlight = _nothing_in_flight) -> History:
+    """Everything that a decision about ``name`` may depend on. Without ``in_flight`` no request counts as in flight."""
     champion = _champion(workspace, name, state)
     return History(
         champion=champion,
@@ -100,14 +108,15 @@ def requests_of(workspace: Workspace, name: str) -> list[Event]:
     return list(workspace.ledger.events(name, environment=workspace.settings.environment, kinds=["retraining_requested"]))
 
 
-def _requests(events: list[Event], in_flight: Collection[str]) -> tuple[Request, ...]:
+def _requests(events: list[Event], in_flight: InFlight) -> tuple[Request, ...]:
+    still = in_flight(events)
     return tuple(
         Request(
             key=event.body["key"],
             at=read_time(event.time),
             version=int(event.body["numbers"].get("version") or 0),
             window=str(event.body["numbers"].get("window") or ""),
-            in_flight=event.body["key"] in in_flight,
+            in_flight=event.body["key"] in still,
         )
         for event in events
     )

@@ -10,25 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.errors import Refused
-from mlops_assets.lifecycle.watching.history import data_until, history_of
+from mlops_assets.lifecycle.watching.history import InFlight, data_until, history_of
 from mlops_assets.retraining.policy import Decision, decide, decision_key
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from mlops_assets.ledger.state import DeploymentState
     from mlops_assets.lifecycle.workspace import Workspace
 
 TEXT = 1900
 
 
-def ask_policy(workspace: Workspace, name: str, in_flight: Collection[str] = ()) -> tuple[bool, str]:
+def ask_policy(workspace: Workspace, name: str, in_flight: InFlight) -> tuple[bool, str]:
     """Whether a retraining of ``name`` was claimed just now, and in words why or why not.
 
     Args:
         workspace, name: the model.
-        in_flight: keys of requests whose training has not ended.
+        in_flight: which requests have a training that has not ended.
 
     Raises:
         MlopsError: where the policy says yes and there is no partition with data to train at.
