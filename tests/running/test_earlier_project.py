@@ -73,3 +73,19 @@ def test_its_champion_still_serves_is_rebuilt_to_the_same_trees_and_is_what_the_
     assert verdict["champion"] == BUNDLE
     assert compared["n"] > 0
     assert compared["status"] == "inconclusive"
+
+
+def test_its_logged_model_loads_through_mlflow_and_scores_as_its_bundle_does(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    from mlops_assets.data.training_sets.training_set import load_training_set
+    from mlops_assets.lifecycle.bundles import bundle_by_digest
+
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    workspace = open_workspace(project)
+    bundle = bundle_by_digest(workspace, BUNDLE)
+    manifest = workspace.store.current("churn/training_set", TRAINED)
+    assert manifest is not None
+    rows = load_training_set(manifest, workspace.store).table.select([feature.name for feature in bundle.signature.features]).to_pandas()
+    (logged,) = (project / ".mlops" / "mlartifacts").glob("*/models/*/artifacts")
+    assert list(mlflow.pyfunc.load_model(str(logged)).predict(rows)) == list(bundle.predict(rows))
