@@ -44,8 +44,8 @@ MAY_IMPORT = {
 }
 """What each room, and each file beside the rooms, may import of ours. It may always import itself."""
 
-KNOW_DAGSTER = {"components", "instance", "running", "definitions", "cli"}
-KNOW_MLFLOW = {"components", "registry", "cli"}
+KNOW_DAGSTER = {"components", "instance", "running"}
+KNOW_MLFLOW = {"components", "registry"}
 KNOW_A_WEB_FRAMEWORK = {"serving"}
 FOREIGN = {
     "dagster": KNOW_DAGSTER,
