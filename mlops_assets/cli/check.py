@@ -31,7 +31,7 @@ def check(
     Exit code 0: no errors; 1: errors, or a gate that cannot turn red; 2: bad use.
     """
     from mlops_assets.settings import find_project
-    from mlops_assets.spec.check import check_project
+    from mlops_assets.spec.checking.check import check_project
     from mlops_assets.spec.problems import errors
 
     folder = find_project(project)

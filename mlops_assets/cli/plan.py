@@ -26,7 +26,7 @@ def plan(
     from mlops_assets.plan import compile_plan
     from mlops_assets.plan.explain import explain, to_json
     from mlops_assets.settings import find_project
-    from mlops_assets.spec.check import check_project
+    from mlops_assets.spec.checking.check import check_project
     from mlops_assets.spec.problems import errors
 
     folder = find_project(project)

@@ -15,7 +15,7 @@ from mlops_assets.components.graph import asset_spec, check_specs
 from mlops_assets.errors import MlopsError
 from mlops_assets.lifecycle.workspace import open_workspace
 from mlops_assets.plan.kinds import KINDS
-from mlops_assets.spec.json_schema import written_schema
+from mlops_assets.spec.reading.json_schema import written_schema
 from mlops_assets.spec.yaml_lines import named_keys
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mlops_assets.components.mlflow_parent import mlflow_parent
 from mlops_assets.components.mlflow_runs import mlflow_sensors
 from mlops_assets.components.planned_sensors import loop_sensors
 from mlops_assets.lifecycle.workspace import Workspace
-from mlops_assets.spec.loading import DEFINITIONS
+from mlops_assets.spec.reading.loading import DEFINITIONS
 
 
 def build_definitions(workspace: Workspace) -> dg.Definitions:

@@ -47,7 +47,7 @@ class Workspace:
         Raises:
             DefinitionsError: when any definition has an error.
         """
-        from mlops_assets.spec.check import check_project
+        from mlops_assets.spec.checking.check import check_project
         from mlops_assets.spec.problems import errors
 
         catalogue, problems = check_project(self.settings.project)

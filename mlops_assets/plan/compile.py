@@ -13,7 +13,7 @@ from mlops_assets.spec.catalogue import Catalogue, Declaration
 def compile_plan(catalogue: Catalogue) -> Plan:
     """The assets, checks, edges, schedules, sensors and jobs of everything in ``catalogue``.
 
-    The catalogue must be sound: see :func:`mlops_assets.spec.check.check_catalogue`.
+    The catalogue must be sound: see :func:`mlops_assets.spec.checking.check.check_catalogue`.
 
     Raises:
         WindowError: for a duration that a calendar cannot say.

@@ -154,7 +154,7 @@ def _entities(settings: Settings) -> dict[str, EntityFeatures]:
     """What can be looked up by entity. A project whose definitions have problems still answers rows of features."""
     from mlops_assets.serving.entities import entity_features
     from mlops_assets.serving.online import open_online
-    from mlops_assets.spec.check import check_project
+    from mlops_assets.spec.checking.check import check_project
     from mlops_assets.spec.problems import errors
 
     catalogue, problems = check_project(settings.project)

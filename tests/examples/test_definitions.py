@@ -11,7 +11,7 @@ import pytest
 
 from mlops_assets.functions import resolve
 from mlops_assets.spec.catalogue import Catalogue
-from mlops_assets.spec.loading import load_catalogue
+from mlops_assets.spec.reading.loading import load_catalogue
 from mlops_assets.spec.windows import model_problems, view_problems
 
 REPOSITORY = Path(__file__).resolve().parents[2]

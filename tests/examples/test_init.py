@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from mlops_assets.cli import init
 from mlops_assets.cli.init import InitError, create_project
 from mlops_assets.settings import find_project
-from mlops_assets.spec.loading import load_catalogue
+from mlops_assets.spec.reading.loading import load_catalogue
 
 
 def test_a_new_project_holds_a_valid_example(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_assets.governance.reproduction import recorded_definition
-from mlops_assets.spec.check import check_project
+from mlops_assets.spec.checking.check import check_project
 from mlops_assets.spec.digest import definition, spec_digest
 from mlops_assets.spec.windows import model_windows
 

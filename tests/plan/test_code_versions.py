@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlops_assets.plan import compile_plan
-from mlops_assets.spec.check import check_project
+from mlops_assets.spec.checking.check import check_project
 from mlops_assets.spec.decides import ROWS
 from mlops_assets.spec.digest import declaration_digest, spec_digest
 

@@ -14,7 +14,7 @@ from mlops_assets.errors import MlopsError
 from mlops_assets.plan import Plan, compile_plan
 from mlops_assets.plan.explain import explain, to_json
 from mlops_assets.spec.catalogue import Catalogue
-from mlops_assets.spec.check import check_project
+from mlops_assets.spec.checking.check import check_project
 from mlops_assets.spec.model import Score
 from mlops_assets.spec.retrain import Retrain
 

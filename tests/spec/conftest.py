@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_assets.spec.check import check_project
+from mlops_assets.spec.checking.check import check_project
 from mlops_assets.spec.problems import Problem
 
 Check = Callable[..., list[Problem]]

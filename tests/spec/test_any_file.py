@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.plan import compile_plan
-from mlops_assets.spec.check import check_project
-from mlops_assets.spec.loading import load_catalogue
+from mlops_assets.spec.checking.check import check_project
 from mlops_assets.spec.problems import errors
+from mlops_assets.spec.reading.loading import load_catalogue
 
 DOCUMENTS: list[dict[str, Any]] = [
     {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_assets.spec.loading import load_catalogue
 from mlops_assets.spec.problems import Problem
+from mlops_assets.spec.reading.loading import load_catalogue
 
 CONTACTS = """
     type: mlops_assets.Dataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlops_assets.spec.sql import mentions, output, statement_mistake, tables, unsteady
+from mlops_assets.spec.checking.sql import mentions, output, statement_mistake, tables, unsteady
 
 
 @pytest.mark.parametrize(

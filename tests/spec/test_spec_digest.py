@@ -9,8 +9,8 @@ import pytest
 from mlops_assets.errors import MlopsError
 from mlops_assets.spec.digest import spec_digest
 from mlops_assets.spec.gates import gate_names
-from mlops_assets.spec.loading import load_catalogue
 from mlops_assets.spec.model import Model
+from mlops_assets.spec.reading.loading import load_catalogue
 from mlops_assets.spec.reads import uses
 
 TEXT = """

@@ -21,7 +21,7 @@ from mlops_assets.plan.kinds import KINDS
 from mlops_assets.spec import CalendarError, Dataset, Duration, FeatureView, Model, Training
 from mlops_assets.spec.base import FUNCTION_PATTERN
 from mlops_assets.spec.catalogue import Catalogue, Declaration
-from mlops_assets.spec.check import check_project
+from mlops_assets.spec.checking.check import check_project
 from mlops_assets.spec.decides import ROWS, Decides, DecidesNothing, EachDecides, deciding, inner_spec, mark_of
 from mlops_assets.spec.digest import declaration_digest, functions, spec_digest
 

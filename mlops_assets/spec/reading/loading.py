@@ -17,9 +17,9 @@ from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
-from mlops_assets.spec.templates import render
+from mlops_assets.spec.reading.templates import render
+from mlops_assets.spec.reading.validation import validate_document
 from mlops_assets.spec.texts import keys_of
-from mlops_assets.spec.validation import validate_document
 from mlops_assets.spec.yaml_lines import Document, line_of, read_documents
 
 DEFINITIONS = "definitions"
@@ -62,7 +62,7 @@ class Entry:
 def load_catalogue(project: Path, environment: Mapping[str, str] | None = None) -> tuple[Catalogue, list[Problem]]:
     """Everything under ``project/definitions`` that is sound by itself, and the problems of the rest.
 
-    References between declarations are not looked at: :func:`mlops_assets.spec.check.check_project` does both.
+    References between declarations are not looked at: :func:`mlops_assets.spec.checking.check.check_project` does both.
 
     Args:
         project: folder with ``definitions/``.

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.spec.catalogue import Catalogue
-from mlops_assets.spec.loading import Entry, assemble, load_entries
+from mlops_assets.spec.checking.references import check_catalogue
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
-from mlops_assets.spec.references import check_catalogue
-from mlops_assets.spec.validation import validate_document
+from mlops_assets.spec.reading.loading import Entry, assemble, load_entries
+from mlops_assets.spec.reading.validation import validate_document
 from mlops_assets.spec.yaml_lines import named_keys
 
 _DECIDES_MUCH = ("name", "partitions", "kind", "source")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from mlops_assets.spec.checking.findings import Findings
+from mlops_assets.spec.checking.known_columns import feature_columns
+from mlops_assets.spec.checking.sql import mentions, output
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.feature_view import FeatureView
-from mlops_assets.spec.findings import Findings
-from mlops_assets.spec.known_columns import feature_columns
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.reads import label_sources, population_sources
-from mlops_assets.spec.sql import mentions, output
 
 
 def view_leaks(view: FeatureView, findings: Findings) -> None:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from mlops_assets.errors import nearest
 from mlops_assets.spec.base import COLUMN_PATTERN, FUNCTION_PATTERN, NAME_PATTERN, parse_share
 from mlops_assets.spec.durations import Duration
-from mlops_assets.spec.places import Place, is_union, key_names, mapping_member, place_of, plain
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
+from mlops_assets.spec.reading.places import Place, is_union, key_names, mapping_member, place_of, plain
 from mlops_assets.spec.yaml_lines import line_of, named_keys
 
 S = TypeVar("S", bound=BaseModel)

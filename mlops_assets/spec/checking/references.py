@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from mlops_assets.errors import nearest
 from mlops_assets.spec.calendar import COARSENESS
 from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.checking.findings import Findings
+from mlops_assets.spec.checking.known_columns import dataset_columns, feature_columns, model_columns
+from mlops_assets.spec.checking.leaks import model_leaks, view_leaks
+from mlops_assets.spec.checking.names import check_common, check_metrics, check_parameters, check_schedule
+from mlops_assets.spec.checking.sql import output, statement_mistake, tables, unsteady
 from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.dataset import Dataset, Partitions
 from mlops_assets.spec.feature_view import FeatureView
-from mlops_assets.spec.findings import Findings
-from mlops_assets.spec.known_columns import dataset_columns, feature_columns, model_columns
-from mlops_assets.spec.leaks import model_leaks, view_leaks
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.names import check_common, check_metrics, check_parameters, check_schedule
 from mlops_assets.spec.problems import KeyPath, Problem
 from mlops_assets.spec.reads import label_sources, population_sources, uses, view_names
-from mlops_assets.spec.sql import output, statement_mistake, tables, unsteady
 from mlops_assets.spec.windows import WindowError, model_partitions, model_problems, view_problems
 
 _FEATURE = re.compile(r"([a-z][a-z0-9_]*)\.(\*|[A-Za-z_][\w.\-]*)")

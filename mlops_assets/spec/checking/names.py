@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mlops_assets.errors import nearest
 from mlops_assets.spec.catalogue import Declaration
+from mlops_assets.spec.checking.findings import Findings
 from mlops_assets.spec.cron import WORDS, cron_mistake
 from mlops_assets.spec.digest import functions
-from mlops_assets.spec.findings import Findings
 from mlops_assets.spec.metrics import GREATER_IS_BETTER, OTHER_NAMES, SERVING_METRICS, metric_names
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath

@@ -6,13 +6,13 @@ import csv
 from pathlib import Path
 
 from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.checking.findings import KnownColumns
+from mlops_assets.spec.checking.sql import output
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
-from mlops_assets.spec.findings import KnownColumns
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.reads import view_names
 from mlops_assets.spec.sources import CsvFormat
-from mlops_assets.spec.sql import output
 
 UNKNOWN = KnownColumns((), False)
 

@@ -1,0 +1,1 @@
+"""From files to declarations: YAML with its lines, values from the environment, and mistakes within one document."""
