@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -13,10 +14,11 @@ from mlops_assets.spec.problems import KeyPath
 
 def texts_of(spec: BaseModel, marker: type) -> Iterator[tuple[KeyPath, str]]:
     """Values in ``spec`` of fields whose type carries ``marker``, with the paths of their keys, as they are written."""
-    for name, field in type(spec).model_fields.items():
-        value, key = getattr(spec, name), field.alias or name
-        if isinstance(value, str) and _carries(field, marker):
-            yield (key,), value
+    for name, key, marked in _places(type(spec), marker):
+        value = getattr(spec, name)
+        if marked:
+            if value is not None:
+                yield (key,), value
         elif isinstance(value, BaseModel):
             yield from (((key, *path), text) for path, text in texts_of(value, marker))
         elif isinstance(value, tuple):
@@ -27,13 +29,18 @@ def texts_of(spec: BaseModel, marker: type) -> Iterator[tuple[KeyPath, str]]:
 
 def keys_of(cls: type[BaseModel], marker: type) -> set[str]:
     """Keys in ``cls``, and in all that it may hold, of fields whose type carries ``marker``."""
-    found: set[str] = set()
-    for name, field in cls.model_fields.items():
-        if _carries(field, marker):
-            found.add(field.alias or name)
-        for inner in _specs_in(field.annotation):
-            found |= keys_of(inner, marker)
-    return found
+    found = {key for _, key, marked in _places(cls, marker) if marked}
+    return found.union(*(keys_of(inner, marker) for field in cls.model_fields.values() for inner in _specs_in(field.annotation)))
+
+
+@cache
+def _places(cls: type[BaseModel], marker: type) -> tuple[tuple[str, str, bool], ...]:
+    """Name and key of the fields of ``cls`` that carry ``marker``, and of those that hold specs with such fields; which of both it is."""
+    return tuple(
+        (name, field.alias or name, marked)
+        for name, field in cls.model_fields.items()
+        if (marked := _carries(field, marker)) or any(keys_of(inner, marker) for inner in _specs_in(field.annotation))
+    )
 
 
 def _carries(field: FieldInfo, marker: type) -> bool:
