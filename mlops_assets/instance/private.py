@@ -90,6 +90,7 @@ PARTS = (
     PrivatePart("DagsterEventBatchMetadata", "dagster._core.events", _BATCH, _NO_BATCH),
     PrivatePart("generate_event_batch_id", "dagster._core.events", _BATCH, _NO_BATCH),
     PrivatePart("ASSET_EVENTS", "dagster._core.events", _STORAGE, _NO_STORAGE),
+    PrivatePart("ConfigurableClassData", "dagster._serdes", _STORAGE, _NO_STORAGE),
     PrivatePart("DagsterStorage", "dagster._core.storage.base_storage", _STORAGE, _NO_STORAGE),
     PrivatePart(
         "DagsterSqliteStorage",
