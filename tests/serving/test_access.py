@@ -38,7 +38,7 @@ ALLOWED = {
 PUBLIC = {"ping", "version", "v2", "v2_live", "v2_ready", "live", "ready", "page"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def keys(deployed: Deployment) -> dict[str, str | None]:
     """A key of every role, and keys in every state that is not right."""
     project = deployed.project
