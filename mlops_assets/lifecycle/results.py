@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_assets.data.store import Manifest
     from mlops_assets.errors import MlopsError
-
-Status = Literal["pass", "fail", "inconclusive", "not_applicable"]
+    from mlops_assets.monitoring.status import Status
 
 
 @dataclass(frozen=True)

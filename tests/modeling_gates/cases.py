@@ -78,3 +78,8 @@ def ranked(auc: float, n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     d = np.sqrt(2) * stats.norm.ppf(auc)
     x = random.normal(size=n) + d * y
     return y, 1 / (1 + np.exp(-(d * x - d * d / 2)))
+
+
+def reading(column: str, task: str = "binary_classification", **more: Any) -> Any:
+    """A bundle whose score is a column."""
+    return make_bundle(task, lambda frame: frame[column].to_numpy(float), {column: "float64"}, **more)
