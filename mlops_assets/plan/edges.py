@@ -54,7 +54,7 @@ def view_edges(view: FeatureView, catalogue: Catalogue) -> tuple[PlannedEdge, ..
             edges.append(_edge(name, window.calendar, dataset.calendar, -_newest_snapshot(window.calendar, dataset.calendar), 0))
         else:
             edges.append(_edge(name, window.calendar, dataset.calendar, 1 - window.lookback, 0))
-    return merge(edges)
+    return _merge(edges)
 
 
 def model_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
@@ -78,7 +78,7 @@ def model_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
         if start is not None:
             start -= _newest_snapshot(calendar, dataset.calendar)
         edges.append(_edge(name, calendar, dataset.calendar, start, newest))
-    return merge(edges)
+    return _merge(edges)
 
 
 def score_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
@@ -96,7 +96,7 @@ def score_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
         dataset = catalogue.datasets[name]
         start = -_newest_snapshot(calendar, dataset.calendar) if dataset.kind == "snapshot" else None
         edges.append(_edge(name, calendar, dataset.calendar, start, 0))
-    return merge(edges)
+    return _merge(edges)
 
 
 def outcome_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]:
@@ -108,7 +108,7 @@ def outcome_edges(model: Model, catalogue: Catalogue) -> tuple[PlannedEdge, ...]
     edges = [
         _edge(name, windows.calendar, catalogue.datasets[name].calendar, 1, windows.horizon) for name in label_sources(model, catalogue)
     ]
-    return merge(edges)
+    return _merge(edges)
 
 
 def recent(upstream: str, calendar: Calendar | None, periods: int, *, back: int = 0) -> PlannedEdge:
@@ -116,7 +116,7 @@ def recent(upstream: str, calendar: Calendar | None, periods: int, *, back: int 
     return _edge(upstream, calendar, calendar, 1 - periods - back, -back)
 
 
-def merge(edges: list[PlannedEdge]) -> tuple[PlannedEdge, ...]:
+def _merge(edges: list[PlannedEdge]) -> tuple[PlannedEdge, ...]:
     """One edge per upstream asset, wide enough for all of its reasons."""
     merged: dict[str, PlannedEdge] = {}
     for edge in edges:

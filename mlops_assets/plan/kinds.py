@@ -34,6 +34,7 @@ AssetKind = Literal[
     "drift",
     "performance",
 ]
+"""Their names, in the order of :data:`KINDS`; a type checker reads a Literal only as it is written."""
 Part = Literal["data", "training", "deployment", "monitoring"]
 
 
@@ -45,7 +46,7 @@ class Kind(Generic[D]):
         of: what declares such an asset.
         part: of a model's life: ``data`` for all; ``training`` from points in time to a candidate; ``deployment`` states;
             ``monitoring`` of what serves.
-        about: what it is.
+        about: what it is; empty where its declaration says it.
         technology: labels in the graph; by default where it is stored.
         reads: its inputs; nothing by default.
         timing: when it is made by itself; by default it is not.
@@ -62,7 +63,7 @@ class Kind(Generic[D]):
 
     of: type[D]
     part: Part
-    about: str
+    about: str = ""
     technology: Callable[[D], tuple[str, ...]] = lambda _: ("parquet",)
     reads: Callable[[Subject[D]], tuple[PlannedEdge, ...]] = lambda _: ()
     timing: Callable[[Subject[D]], Timing] = lambda _: Timing()
@@ -92,7 +93,6 @@ KINDS: Mapping[AssetKind, Kind[Any]] = {
     "dataset": Kind[Dataset](
         of=Dataset,
         part="data",
-        about="Rows of one source, validated, in versioned partitions.",
         technology=lambda dataset: tuple(dict.fromkeys((dataset.source.kind, "parquet"))),
         timing=data_timing,
         description=lambda _, dataset: dataset.description,
@@ -103,7 +103,6 @@ KINDS: Mapping[AssetKind, Kind[Any]] = {
     "features": Kind[FeatureView](
         of=FeatureView,
         part="data",
-        about="What is known of every entity at an as-of time.",
         technology=lambda view: ("duckdb" if view.sql else "python", "parquet"),
         reads=lambda subject: view_edges(subject.declaration, subject.catalogue),
         timing=lambda _: Timing("eager"),

@@ -60,8 +60,9 @@ SCHEDULES: tuple[Schedule[Any], ...] = (
 
 def planned_schedules(catalogue: Catalogue, assets: Sequence[PlannedAsset]) -> Iterator[PlannedSchedule]:
     """The schedules of everything in ``catalogue``, whose assets are ``assets``."""
+    declarations = sorted({**catalogue.datasets, **catalogue.views, **catalogue.models}.items())
     for row in SCHEDULES:
-        for name, declaration in sorted({**catalogue.datasets, **catalogue.views, **catalogue.models}.items()):
+        for name, declaration in declarations:
             cron = row.cron(declaration) if isinstance(declaration, row.of) else None
             if cron is not None:
                 made = [asset for asset in assets if asset.declared_by == name and asset.kind in row.kinds]

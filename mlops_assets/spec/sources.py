@@ -22,7 +22,7 @@ class SourceFormat(Spec):
 
     @property
     def delimited(self) -> CsvFormat | None:
-        """How its text is to be read; None where it is no delimited text."""
+        """How its text is to be read where it is delimited; None where it cannot be."""
         return None
 
 
