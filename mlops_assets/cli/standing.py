@@ -71,10 +71,10 @@ def _version(workspace: Workspace, state: DeploymentState, version: Version, nee
 
 def _mlflow(workspace: Workspace, name: str, state: DeploymentState) -> dict[str, Any]:
     """Aliases as MLflow has them, and whether they are what the ledger says; ``agrees`` is None where MLflow does not answer."""
-    from mlops_assets.registry.following import aliases
-
     if not state.versions:
         return {"aliases": {}, "agrees": None, "problem": None}
+    from mlops_assets.registry.following import aliases
+
     try:
         found = workspace.registry.aliases(name)
     except MlopsError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_assets.governance.card_markdown import NOT_DECLARED, declared, digest, facts, interval, number, paragraphs, status, table, text
 from mlops_assets.governance.card_records import CardRecords
+from mlops_assets.ledger.words import NOT_PASSED
 
 SHOWN_FEATURES = 20
 SHOWN_INPUTS = 40
@@ -48,7 +49,7 @@ def limits(records: CardRecords) -> str:
         found.append(f"These sources have no history, so their rows may hold what was not known at the as-of time: {names}.")
     waived = [gate for decision in records.decisions if decision["kind"] == "waived" for gate in decision.get("gates", ())]
     for gate in records.verdict.get("gates", ()):
-        if gate["status"] in ("fail", "inconclusive"):
+        if gate["status"] in NOT_PASSED:
             note = " A person waived it; see Decisions." if gate["name"] in waived else ""
             found.append(f"Gate {text(gate['name'])} is {status(gate['status'])}: {text(gate['detail'] or gate['required'])}{note}")
         elif gate["status"] == "off":

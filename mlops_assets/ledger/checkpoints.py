@@ -64,8 +64,8 @@ class Checkpoints:
         self._key: Ed25519PrivateKey | None = None
         self._log: str | None = None
 
-    def after(self, events: Sequence[Event], first: Callable[[], str]) -> None:
-        """Write what is due after ``events`` were committed. ``first`` gives the hash of the log's first event, where it is needed.
+    def after(self, events: Sequence[Event], first_hash: Callable[[], str]) -> None:
+        """Write what is due after ``events`` were committed. ``first_hash`` gives the hash of the log's first event, where it is needed.
 
         Raises:
             LedgerError: when the folder cannot be written. The events are recorded all the same, and the error says so.
@@ -74,7 +74,7 @@ class Checkpoints:
         if events[0].sequence == 1:
             self._log = events[0].hash
         if self._log is None:
-            self._log = first()
+            self._log = first_hash()
         checkpoint = Checkpoint(self._log, last.sequence, last.hash, last.time)
         kept = any(event.kind in KEPT for event in events) or events[0].sequence // self.every != (last.sequence + 1) // self.every
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.bundle import Bundle, Provenance, write_bundle
-from mlops_assets.modeling.estimators.build import kind_of, recipe_of
+from mlops_assets.modeling.estimators.build import recipe_of
 from mlops_assets.modeling.estimators.protocol import Problem
 from mlops_assets.modeling.learner import Learner
 from mlops_assets.modeling.signature import Feature, ModelingError, Signature, features_of
@@ -96,7 +96,7 @@ def train(
         signature=Signature(features, tuple(training_set.entity)),
         target=target,
         encoder=encoder,
-        provenance=replace(provenance, libraries={**_versions(model.training.estimator.kind), **provenance.libraries}),
+        provenance=replace(provenance, libraries={**_versions(), **provenance.libraries}),
         rows=len(frame),
         kind=model.training.estimator.kind,
         params=recipe.params(len(frame)),
@@ -126,5 +126,5 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _versions(kind: str) -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in (*LIBRARIES, *kind_of(kind).libraries)}
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}

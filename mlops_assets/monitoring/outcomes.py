@@ -16,7 +16,6 @@ has one meaning each, and is counted:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -31,10 +30,6 @@ from mlops_assets.monitoring.sql import columns_of, connect, listed, quoted_name
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-
-_DATED_ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-")
-_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -145,24 +140,6 @@ def join_outcome_files(
         coverage = _join(connection, present, of_labels, kept, now, horizon, on)
         connection.execute(f"copy outcomes to {quoted_text(str(to))} (format parquet, compression zstd)")
     return coverage
-
-
-def labels_between(labels: pa.Table, start: datetime, end: datetime) -> pa.Table:
-    """Labels by prediction id whose predictions were made in ``[start, end)``, as far as their ids tell.
-
-    Ids of UUID version 7 begin with the Unix time in milliseconds (RFC 9562); others are kept. A minute is allowed on both sides, between
-    making an id and writing its time.
-    """
-    import pyarrow as pa
-
-    first, last = ((moment + margin).timestamp() * 1000 for moment, margin in ((start, -_MINUTE), (end, _MINUTE)))
-
-    def inside(identifier: str | None) -> bool:
-        if identifier is None or not _DATED_ID.match(identifier):
-            return True
-        return first <= int(identifier[:8] + identifier[9:13], 16) < last
-
-    return labels.filter(pa.array([inside(i) for i in labels.column(PREDICTION_ID).to_pylist()], pa.bool_()))
 
 
 def _join(

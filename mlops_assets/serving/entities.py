@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mlops_assets.data.training_sets.rows import seconds_of
 from mlops_assets.modeling.signature import InputProblem
 from mlops_assets.serving.errors import RequestError, ServingError, invalid_rows
 from mlops_assets.serving.online import OnlineRow, OnlineStore
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from mlops_assets.spec.model import Model
 
 log = logging.getLogger(__name__)
-
-MONTH_SECONDS = 2_629_746
-"""Mean Gregorian month (365.2425 / 12 days), for ages in months."""
 
 PUBLISH = "`mlops publish MODEL` computes and publishes the newest ones."
 
@@ -170,7 +168,7 @@ def _views(model: Model, catalogue: Catalogue) -> list[FeatureView]:
 def _seconds(age: Duration | None) -> float | None:
     if age is None:
         return None
-    return age.count * MONTH_SECONDS if age.unit == "month" else age.seconds
+    return seconds_of(age)
 
 
 def _shown(seconds: float) -> str:

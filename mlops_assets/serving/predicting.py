@@ -87,7 +87,7 @@ class Predictor:
             pinned: the variant that must answer, whatever the key.
 
         Raises:
-            RequestError: for no rows, too many, or rows that cannot be scored.
+            RequestError: for no rows, too many, rows that cannot be scored, or a version that fails or takes too long.
         """
         count = len(rows.values)
         if count == 0:

@@ -69,3 +69,8 @@ class Reply:
 
 Handler = Callable[[Call], Awaitable[Reply]]
 """Answers the requests of one route."""
+
+
+def readiness(ready: bool) -> Reply:
+    """Whether a worker can answer: 200, else 503."""
+    return Reply(b'{"ready":true}' if ready else b'{"ready":false}', 200 if ready else 503)

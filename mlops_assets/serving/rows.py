@@ -102,9 +102,12 @@ class RowReader:
         except msgspec.ValidationError:
             return None
 
-    def rows(self, values: list[Any], plain: bool, as_of: Sequence[Mapping[str, int]] | None = None) -> Rows:
-        """Plain rows of a request, typed where they are right and ``plain`` says that they may be."""
-        typed = self.typed(values) if plain else None
+    def rows(self, values: list[Any], typable: bool, as_of: Sequence[Mapping[str, int]] | None = None) -> Rows:
+        """Plain rows of a request, typed where they are right.
+
+        ``typable``: all live versions take them alike, and no number is NaN or infinite.
+        """
+        typed = self.typed(values) if typable else None
         return Rows(values, False, as_of) if typed is None else Rows(typed, True, as_of)
 
     @cached_property

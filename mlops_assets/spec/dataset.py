@@ -94,6 +94,11 @@ class Dataset(Spec):
         return self
 
     @property
+    def timezone(self) -> str:
+        """The zone that naive times of its rows are in, and that its partitions begin in."""
+        return self.partitions.timezone if self.partitions else "UTC"
+
+    @property
     def calendar(self) -> Calendar | None:
         """Its partition calendar, if it has one."""
         return self.partitions.calendar if self.partitions else None

@@ -7,7 +7,7 @@ from mlops_assets.monitoring.alerts.evidence import PARTITION_METRICS
 from mlops_assets.monitoring.column_drift import STATISTICS
 from mlops_assets.monitoring.drift import Drift
 from mlops_assets.monitoring.estimation import ERROR_METRICS
-from mlops_assets.spec.metrics import METRICS, SERVING_METRICS
+from mlops_assets.spec.metrics import METRICS
 
 
 def test_what_can_be_estimated_is_a_metric_of_regression() -> None:
@@ -16,7 +16,6 @@ def test_what_can_be_estimated_is_a_metric_of_regression() -> None:
 
 def test_drift_holds_every_serving_metric_that_is_said_to_be_of_it() -> None:
     assert set(PARTITION_METRICS) == {"score_psi", "score_drift", "drift_score"}
-    assert set(PARTITION_METRICS) <= set(SERVING_METRICS)
     assert set(PARTITION_METRICS) <= set(Drift.__dataclass_fields__)
 
 

@@ -214,7 +214,7 @@ class VisibleTable:
         if kind.startswith("timestamp"):
             return quote(column)
         if kind.startswith("date32"):
-            zone = self.dataset.partitions.timezone if self.dataset.partitions else "UTC"
+            zone = self.dataset.timezone
             day = f"{quote(column)} + 1" if last_instant else quote(column)
             moment = f"timezone('{zone}', cast({day} as timestamp))"
             return f"({moment} - interval 1 microsecond)" if last_instant else moment

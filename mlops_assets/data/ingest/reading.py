@@ -131,7 +131,7 @@ def _moments(table: pa.Table, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]
 
     column = table.column(str(dataset.event_time))
     if pa.types.is_date(column.type):
-        column = localized(column.cast(pa.timestamp("us")), dataset.partitions.timezone if dataset.partitions else "UTC")
+        column = localized(column.cast(pa.timestamp("us")), dataset.timezone)
     dated = column.is_valid().to_numpy()
     return pc.fill_null(column.cast(pa.int64()), 0).to_numpy(), dated
 

@@ -46,7 +46,7 @@ def _in_types(dataset: Dataset, table: pa.Table, types: Mapping[str, ColumnType]
             where=dataset.name,
             do=f"Declare it in columns, drop it with prepare, or let go of the pinned columns with mlops store unpin {dataset.name}.",
         )
-    timezone = dataset.partitions.timezone if dataset.partitions else "UTC"
+    timezone = dataset.timezone
     columns, findings = {}, []
     for name, kind in types.items():
         problems = Problems()

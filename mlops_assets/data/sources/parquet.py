@@ -64,7 +64,7 @@ def _filter(dataset: Dataset, schema: pa.Schema, window: Window | None) -> Any:
     kind = schema.field(name).type
     if not pa.types.is_timestamp(kind):
         return None
-    zone = ZoneInfo(dataset.partitions.timezone if dataset.partitions else "UTC")
+    zone = ZoneInfo(dataset.timezone)
     start, end = (moment.astimezone(UTC) if kind.tz else moment.astimezone(zone).replace(tzinfo=None) for moment in window)
     limits = [pa.scalar(moment, pa.timestamp("us", tz="UTC" if kind.tz else None)).cast(kind) for moment in (start, end)]
     column = pc.field(name)

@@ -88,7 +88,7 @@ def _fingerprinted(source: SqlSource) -> dict[str, Any]:
 
 
 def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, Any]:
-    zone = ZoneInfo(dataset.partitions.timezone if dataset.partitions else "UTC")
+    zone = ZoneInfo(dataset.timezone)
     start, end = window or (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
     if dialect in _KNOWS_ZONES:
         return {"start": start.astimezone(UTC), "end": end.astimezone(UTC)}

@@ -30,10 +30,10 @@ def typed_where_it_fits(text: pa.Table, dataset: Dataset, *, strip: bool) -> pa.
             values = stripped(values)
         declared = dataset.columns.get(name)
         if declared is None:
-            columns[name] = inferred(values, _zone(dataset))
+            columns[name] = inferred(values, dataset.timezone)
             continue
         problems = Problems()
-        typed = convert(values, declared.type, column=declared, timezone=_zone(dataset), problems=problems)
+        typed = convert(values, declared.type, column=declared, timezone=dataset.timezone, problems=problems)
         columns[name] = values if problems.found else typed
     return pa.table(columns) if columns else text
 
@@ -80,7 +80,3 @@ def inferred(values: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
 
 def _numeric_start(first: str) -> bool:
     return first[:1].isdigit() or first[:1] in "+-."
-
-
-def _zone(dataset: Dataset) -> str:
-    return dataset.partitions.timezone if dataset.partitions else "UTC"

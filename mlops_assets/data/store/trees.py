@@ -36,11 +36,6 @@ def tree_listing(folder: Path) -> list[list[str]]:
     return sorted(listing)
 
 
-def tree_digest(folder: Path) -> str:
-    """Digest under which ``folder`` would be stored."""
-    return sha256(canonical(tree_listing(folder)))
-
-
 def put_tree(files: Files, kind: str, folder: Path) -> str:
     """Store every file, then the listing that makes the directory whole; returns the digest."""
     listing = tree_listing(folder)

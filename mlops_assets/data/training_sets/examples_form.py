@@ -191,7 +191,7 @@ def _with_times(table: pa.Table, dataset: Dataset, delay: Duration | None) -> pa
     if dataset.event_time is None:
         nothing = pa.nulls(table.num_rows, moment)
         return table.append_column(AS_OF, nothing).append_column(LABEL_END, nothing)
-    zone = dataset.partitions.timezone if dataset.partitions else "UTC"
+    zone = dataset.timezone
     column = quote(dataset.event_time)
     kind = table.schema.field(dataset.event_time).type
     as_of = f"timezone('{zone}', cast({column} as timestamp))" if pa.types.is_date(kind) else column

@@ -126,11 +126,9 @@ class EstimatorKind:
         read: from a bundle's verified files, and what :meth:`Fitted.write` returned for them, to what was fitted.
         runs_code: whether reading runs code of the bundle. It is read when the first row is scored then, not when the bundle is opened.
         quick: from what is declared to the like of it that trains quickly, for when it does not matter how good the model is.
-        libraries: whose versions may change what is learned, beside those that every bundle records.
     """
 
     recipe: Callable[[Any, Problem, Path], Recipe]
     read: Callable[[Path, Mapping[str, Any]], Fitted]
     runs_code: bool = False
     quick: Callable[[Any], Any] = _unchanged
-    libraries: tuple[str, ...] = ()

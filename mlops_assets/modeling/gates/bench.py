@@ -67,11 +67,11 @@ class Bench:
         other = make_bundle(world.task, *reading(world.task, "c")) if champion else None
         return self.context(bundle, make_set(world, both), other)
 
-    def knowing_nothing(self, *, world: World | None = None) -> Array:
+    def knowing_nothing(self) -> Array:
         """Predictions around those of the naive model that have nothing to do with the outcome."""
         import numpy as np
 
-        y = (world or self.world).y_holdout
+        y = self.world.y_holdout
         random = np.random.default_rng(1)
         if self.model.task == "binary_classification":
             return random.uniform(0.4, 0.6, len(y))

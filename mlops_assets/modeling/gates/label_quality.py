@@ -183,7 +183,7 @@ def known_bad(bench: Bench) -> Cases:
         world.task, world.y_train, np.full_like(world.y_holdout, world.y_holdout[0]), world.signal_train, world.signal_holdout
     )
     late = MOMENT + timedelta(days=1)
-    ends = {"__label_end": (np.full(len(world.y_train), late, object), np.full(len(world.y_holdout), late, object))}
+    ends = {LABEL_END: (np.full(len(world.y_train), late, object), np.full(len(world.y_holdout), late, object))}
 
     def immature() -> GateContext:
         score, features = reading(world.task, "p")

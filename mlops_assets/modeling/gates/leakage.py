@@ -25,7 +25,7 @@ from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import sentence
 from mlops_assets.modeling.holdout import AS_OF, LABEL_END
 from mlops_assets.modeling.single_feature import LIMIT_CLASSES, LIMIT_NUMBER, SLACK, score_features
-from mlops_assets.modeling.synthetic import CLASSES, TRAIN_ROWS, World, make_bundle, make_set
+from mlops_assets.modeling.synthetic import CLASSES, World, make_bundle, make_set
 from mlops_assets.spec.gates import Gate
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def known_bad(bench: Bench) -> Cases:
     world, model = bench.world, bench.model
     sides = (world.y_train, world.y_holdout)
     honest = make_bundle(world.task, _guess_from_signal(world), {"signal": "float64"})
-    groups = {c: _ids(world, 0) for c in model.training.group_by}
+    groups = {c: _ids(world) for c in model.training.group_by}
     random = np.random.default_rng(2)
     copies = []
     for y in sides:
@@ -198,8 +198,8 @@ def known_bad(bench: Bench) -> Cases:
         copies.append(copy)
     copied = make_bundle(world.task, _guess_from_signal(world), {"signal": "float64", "copy": "float64"})
     moments = {
-        "__as_of": tuple(np.full(len(y), MOMENT + timedelta(days=30 * side), object) for side, y in enumerate(sides)),
-        "__label_end": tuple(np.full(len(y), MOMENT + timedelta(days=30 * side + 31), object) for side, y in enumerate(sides)),
+        AS_OF: tuple(np.full(len(y), MOMENT + timedelta(days=30 * side), object) for side, y in enumerate(sides)),
+        LABEL_END: tuple(np.full(len(y), MOMENT + timedelta(days=30 * side + 31), object) for side, y in enumerate(sides)),
     }
 
     def case(bundle: Bundle, columns: Any = None, entity: tuple[str, ...] = (), retrain: Any = None) -> Case:
@@ -208,17 +208,17 @@ def known_bad(bench: Bench) -> Cases:
 
     bad = [
         ("the target copied into a feature, 2 % of it flipped", case(copied, {"copy": tuple(copies)})),
-        ("the same entity on both sides", case(honest, {"entity": _ids(world, TRAIN_ROWS)}, ("entity",))),
+        ("the same entity on both sides", case(honest, {"entity": _ids(world, shared=True)}, ("entity",))),
         ("training labels that look into the holdout", case(honest, moments)),
         ("a training that sees the holdout's outcomes", case(honest, retrain=lambda training_set, folder: _peeking(world))),
     ]
     if model.training.group_by:
-        bad.append(("a group on both sides", case(honest, {c: _ids(world, TRAIN_ROWS) for c in model.training.group_by})))
-    return Cases(bad=bad, good=[("a model with one honest feature", case(honest, {"entity": _ids(world, 0)}, ("entity",)))], every=True)
+        bad.append(("a group on both sides", case(honest, {c: _ids(world, shared=True) for c in model.training.group_by})))
+    return Cases(bad=bad, good=[("a model with one honest feature", case(honest, {"entity": _ids(world)}, ("entity",)))], every=True)
 
 
-def _ids(world: World, shared: int) -> tuple[Array, Array]:
-    """Keys of both sides, of which the first ``shared`` of the holdout occur in training too."""
+def _ids(world: World, *, shared: bool = False) -> tuple[Array, Array]:
+    """Keys of both sides; with ``shared`` those of the holdout count from the first of training."""
     import numpy as np
 
     train, holdout = len(world.y_train), len(world.y_holdout)

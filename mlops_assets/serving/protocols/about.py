@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlops_assets.serving.requests import Reply
+from mlops_assets.serving.requests import Reply, readiness
 
 if TYPE_CHECKING:
     from mlops_assets.serving.access import Gate
@@ -32,8 +32,7 @@ class About:
         return Reply(b'{"status":"ok"}')
 
     async def _ready(self, call: Call) -> Reply:
-        ready = self._follower.ready
-        return Reply(msgspec.json.encode({"ready": ready}), 200 if ready else 503)
+        return readiness(self._follower.ready)
 
     async def _render(self, call: Call) -> Reply:
         return Reply(self._metrics.render(), headers=((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

@@ -17,7 +17,7 @@ import msgspec
 
 from mlops_assets.modeling.signature import InputProblem
 from mlops_assets.serving.errors import RequestError, invalid_rows, invalid_structure
-from mlops_assets.serving.requests import Reply
+from mlops_assets.serving.requests import Reply, readiness
 from mlops_assets.serving.rows import read_document
 from mlops_assets.version import __version__
 
@@ -99,8 +99,7 @@ class OpenInference:
         return Reply(b'{"live":true}')
 
     async def _ready(self, call: Call) -> Reply:
-        ready = self._follower.ready
-        return Reply(msgspec.json.encode({"ready": ready}), 200 if ready else 503)
+        return readiness(self._follower.ready)
 
     async def _model(self, call: Call) -> Reply:
         deployed = self._follower.deployed(call.parts["model"])
