@@ -132,6 +132,7 @@ def recorded_definition(body: Mapping[str, Any], now: Catalogue) -> tuple[Catalo
     from mlops_assets.functions import source_digest
     from mlops_assets.spec.catalogue import Catalogue
     from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.decides import without_later_defaults
     from mlops_assets.spec.feature_view import FeatureView
     from mlops_assets.spec.model import Model
 
@@ -143,9 +144,7 @@ def recorded_definition(body: Mapping[str, Any], now: Catalogue) -> tuple[Catalo
         declared.append(kind.model_validate(plain))
     then = Catalogue.of(*declared, project=now.project)
     origins = {name: now.origins.get(name, origin) for name, origin in then.origins.items()}
-    changed = [
-        f"definition of {one.name}" for one in declared if one.model_dump(mode="json", by_alias=True) != body[one.name]["declaration"]
-    ]
+    changed = [f"definition of {one.name}" for one in declared if without_later_defaults(one) != body[one.name]["declaration"]]
     for name, part in body.items():
         for reference, digest in part["functions"].items():
             try:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mlops_assets.spec.base import Spec
+from mlops_assets.spec.base import Spec, Texts
+from mlops_assets.spec.decides import WhenSet
 
-ColumnType = Literal["int64", "float64", "string", "category", "bool", "datetime", "date"]
+ColumnType = Literal["int64", "float64", "decimal", "string", "category", "bool", "datetime", "date"]
+NUMBERS: tuple[ColumnType, ...] = ("int64", "float64", "decimal")
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
+"""Formats of times that are numbers: how many of them a second has, counted from 1970-01-01T00:00:00Z."""
 Scalar = bool | int | float | str
 
 
@@ -26,17 +31,51 @@ class Column(Spec):
     one_of: tuple[Scalar, ...] | None = Field(None, description="The only valid values.")
     matches: str | None = Field(None, description="Regular expression that the whole text must match.")
     missing: tuple[Scalar, ...] = Field((), description="Values that mean missing, such as '?' or 999; read as null.")
-    format: str | None = Field(None, description="strptime format of a datetime or date column that is stored as text.")
+    format: str | None = Field(
+        None, description="strptime format of a datetime or date column that is stored as text, or epoch_s, epoch_ms, epoch_us for numbers."
+    )
     pii: bool = Field(False, description="Personal data: never a feature, never shown in metadata or reports.")
     known: Literal["before", "after"] = Field("before", description="`after`: known only after the fact; no model may use it as a feature.")
 
     @model_validator(mode="after")
     def _bounds_fit_the_type(self) -> Column:
-        numeric = self.type in ("int64", "float64")
+        numeric = self.type in NUMBERS
         if not numeric and any(bound is not None for bound in (self.ge, self.le, self.gt, self.lt)):
             raise ValueError(f"ge, le, gt and lt need a number, but the column is {self.type}")
         if self.matches is not None and self.type not in ("string", "category"):
             raise ValueError(f"matches needs text, but the column is {self.type}")
         if self.format is not None and self.type not in ("datetime", "date"):
             raise ValueError(f"format needs a datetime or a date, but the column is {self.type}")
+        return self
+
+
+class SourceColumn(Column):
+    """A column of a source: how its values are written there, and in which part of history it is there."""
+
+    scale: Annotated[int | None, WhenSet()] = Field(
+        None, ge=0, le=38, description="Digits after the point that a decimal keeps, of 38 in all; default: as many as the first read has."
+    )
+    decimal: Annotated[Literal[".", ","], WhenSet()] = Field(".", description="Decimal mark of numbers that are stored as text.")
+    thousands: Annotated[str | None, WhenSet()] = Field(
+        None, min_length=1, max_length=1, description="Mark between groups of three digits of numbers that are stored as text."
+    )
+    was: Annotated[Texts, WhenSet()] = Field((), description="Earlier names: where the source has one of them instead, it is read as this.")
+    since: Annotated[date | None, WhenSet()] = Field(
+        None, description="First day on which the source has it; partitions that end by then have nulls."
+    )
+    until: Annotated[date | None, WhenSet()] = Field(
+        None, description="First day on which the source does not have it any more; partitions from then on have nulls."
+    )
+
+    @model_validator(mode="after")
+    def _says_how_numbers_are_written(self) -> SourceColumn:
+        numeric = self.type in NUMBERS
+        if self.scale is not None and self.type != "decimal":
+            raise ValueError(f"scale is for decimals, but the column is {self.type}")
+        if not numeric and (self.decimal != "." or self.thousands):
+            raise ValueError(f"decimal and thousands need a number, but the column is {self.type}")
+        if self.thousands is not None and (self.thousands == self.decimal or self.thousands in "+-0123456789eE"):
+            raise ValueError(f"thousands cannot be {self.thousands!r}, which means something else in a number")
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError(f"since {self.since} must lie before until {self.until}")
         return self

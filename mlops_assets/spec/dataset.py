@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Name, Share, Spec, Texts
 from mlops_assets.spec.calendar import Calendar, Every
-from mlops_assets.spec.columns import Column
+from mlops_assets.spec.columns import SourceColumn
 from mlops_assets.spec.decides import ROWS, Decides
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.sources import Source
@@ -68,7 +68,7 @@ class Dataset(Spec):
         None, description="Column with the time at which the row could be known. Default: event_time."
     )
     primary_key: Annotated[Texts, _STORED] = Field((), description="Columns that name a row; duplicates are violations.")
-    columns: Annotated[dict[str, Column], _STORED] = Field(
+    columns: Annotated[dict[str, SourceColumn], _STORED] = Field(
         default_factory=dict, description="Declared columns; the rest is inferred and pinned."
     )
     on_invalid: Annotated[Literal["block", "quarantine"], _STORED] = Field("block", description="What happens to rows that break a rule.")

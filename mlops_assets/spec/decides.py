@@ -6,9 +6,9 @@ enters every digest, and a digest that no mark names holds the whole declaration
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -35,12 +35,28 @@ class EachDecides:
     """A field that holds a spec whose own fields have marks, since they decide different things."""
 
 
+class WhenSet:
+    """Beside another mark: a field that the language got later. Its default enters no digest, so that older definitions keep theirs."""
+
+
 Mark = Decides | DecidesNothing | EachDecides
 
 
 def mark_of(field: FieldInfo) -> Mark | None:
     """The mark of a field; None where nobody decided."""
     return next((said for said in field.metadata if isinstance(said, Mark)), None)
+
+
+def without_later_defaults(value: Any) -> Any:
+    """A spec as plain JSON, without the fields marked :class:`WhenSet` that have their default."""
+    if isinstance(value, BaseModel):
+        dumped = value.model_dump(mode="json", by_alias=True)
+        return {
+            field.alias or name: _plain(value, name, dumped) for name, field in type(value).model_fields.items() if _counts(value, name)
+        }
+    if isinstance(value, Mapping):
+        return {key: without_later_defaults(inner) for key, inner in value.items()}
+    return [without_later_defaults(inner) for inner in value]
 
 
 def inner_spec(field: FieldInfo) -> type[BaseModel]:
@@ -80,6 +96,24 @@ def _below(field: FieldInfo, digest: str) -> tuple[str, ...] | None:
     if isinstance(mark, EachDecides):
         return _keys(inner_spec(field), digest)
     return None if mark is None or (isinstance(mark, Decides) and digest in mark.digests) else ()
+
+
+def _counts(spec: BaseModel, name: str) -> bool:
+    """Whether a field enters the digests: it is set to something else than its default, or was always there."""
+    field = type(spec).model_fields[name]
+    later = any(isinstance(said, WhenSet) for said in field.metadata)
+    return not later or getattr(spec, name) != field.get_default(call_default_factory=True)
+
+
+def _plain(spec: BaseModel, name: str, dumped: Mapping[str, Any]) -> Any:
+    value, key = getattr(spec, name), type(spec).model_fields[name].alias or name
+    return without_later_defaults(value) if _holds_specs(value) else dumped[key]
+
+
+def _holds_specs(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_specs(inner) for inner in value.values())
+    return isinstance(value, BaseModel) or (isinstance(value, tuple) and any(_holds_specs(inner) for inner in value))
 
 
 def _named(cls: type[BaseModel]) -> Iterator[str]:

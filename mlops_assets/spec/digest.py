@@ -10,7 +10,7 @@ from typing import Any
 from mlops_assets.functions import source_digest
 from mlops_assets.spec.base import NamesFunction
 from mlops_assets.spec.catalogue import Catalogue, Declaration
-from mlops_assets.spec.decides import deciding
+from mlops_assets.spec.decides import deciding, without_later_defaults
 from mlops_assets.spec.problems import KeyPath
 from mlops_assets.spec.reads import uses
 from mlops_assets.spec.texts import texts_of
@@ -55,8 +55,7 @@ def declaration_digest(name: str, catalogue: Catalogue, digest: str) -> str:
 
 def written(name: str, catalogue: Catalogue) -> dict[str, Any]:
     """The declaration with its defaults filled in, as plain data; values from the environment as they are written."""
-    declaration = catalogue.declared(name)
-    dumped = declaration.model_dump(mode="json", by_alias=True)
+    dumped = catalogue.declared(name).model_dump(mode="json", by_alias=True)
     result: dict[str, Any] = _as_written(dumped, catalogue.origins[name].written)
     return result
 
@@ -70,7 +69,8 @@ def _content(name: str, catalogue: Catalogue) -> dict[str, Any]:
     declaration = catalogue.declared(name)
     folder = catalogue.folder(name)
     sources = {reference: source_digest(reference, folder) for _, reference in functions(declaration)}
-    return {"kind": type(declaration).__name__, "declaration": written(name, catalogue), "functions": sources}
+    plain = _as_written(without_later_defaults(declaration), catalogue.origins[name].written)
+    return {"kind": type(declaration).__name__, "declaration": plain, "functions": sources}
 
 
 def _as_written(value: Any, texts: Mapping[str, str]) -> Any:

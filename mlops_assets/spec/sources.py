@@ -5,13 +5,14 @@ A new kind is a format class here with its line in :class:`Source`, and a file o
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from mlops_assets.spec.base import FunctionRef, Spec, Sql
+from mlops_assets.spec.decides import WhenSet
 
 
 class SourceFormat(Spec):
@@ -36,6 +37,9 @@ class CsvFormat(Spec):
     skip_lines: int = Field(0, ge=0, description="Lines to pass over before anything else.")
     encoding: str = Field("utf-8", description="Text encoding.")
     strip: bool = Field(True, description="Remove white space around text values.")
+    comment: Annotated[str | None, WhenSet()] = Field(
+        None, min_length=1, max_length=1, description="Lines that begin with this character are passed over."
+    )
 
 
 class CsvSource(SourceFormat, CsvFormat):

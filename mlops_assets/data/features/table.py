@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FeatureType = ColumnType
-FEATURE_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
+FEATURE_TYPES: tuple[FeatureType, ...] = tuple(kind for kind in get_args(FeatureType) if kind != "decimal")
 RESERVED = "__"
 
 

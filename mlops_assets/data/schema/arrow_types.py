@@ -1,6 +1,7 @@
 """Column types and the Arrow types that stand for them.
 
-Stored types are int64, double, string, bool, ``timestamp[us, tz=UTC]`` and date32; a category is stored as text.
+Stored types are int64, double, ``decimal128(38, scale)``, string, bool, ``timestamp[us, tz=UTC]`` and date32; a category is stored as text.
+The kind of a column is its column type, for a decimal with the digits that it keeps after the point: ``decimal(2)``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,26 @@ if TYPE_CHECKING:
 
     from mlops_assets.spec.columns import ColumnType
 
+PRECISION = 38
+"""Digits of a stored decimal, before and after the point."""
 
-def arrow_type(kind: ColumnType) -> pa.DataType:
-    """The Arrow type in which a column type is stored."""
+
+def decimal_kind(scale: int) -> str:
+    """The kind of a decimal column that keeps ``scale`` digits after the point."""
+    return f"decimal({scale})"
+
+
+def scale_of(kind: str) -> int | None:
+    """Digits after the point of a decimal kind; None for any other."""
+    return int(kind[8:-1]) if kind.startswith("decimal(") else None
+
+
+def arrow_type(kind: str) -> pa.DataType:
+    """The Arrow type in which a column of this kind is stored."""
     import pyarrow as pa
 
+    if (digits := scale_of(kind)) is not None:
+        return pa.decimal128(PRECISION, digits)
     types = {
         "int64": pa.int64(),
         "float64": pa.float64(),

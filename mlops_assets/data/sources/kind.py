@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mlops_assets.data.sources.context import SourceContext, Window
+from mlops_assets.spec.decides import without_later_defaults
 from mlops_assets.spec.sources import SourceFormat
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def _never(form: Any, *_: Any) -> bool:
 
 
 def _whole_declaration(form: SourceFormat) -> dict[str, Any]:
-    return form.model_dump(mode="json", by_alias=True)
+    declaration: dict[str, Any] = without_later_defaults(form)
+    return declaration
 
 
 @dataclass(frozen=True)

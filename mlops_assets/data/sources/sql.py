@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.frames import from_columns
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.spec.decides import without_later_defaults
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +85,7 @@ def _without_password(url: str) -> str:
 
 
 def _fingerprinted(source: SqlSource) -> dict[str, Any]:
-    return source.model_dump(mode="json", by_alias=True) | {"url": _without_password(source.url)}
+    return {**without_later_defaults(source), "url": _without_password(source.url)}
 
 
 def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, Any]:
