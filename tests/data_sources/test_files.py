@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_assets.data.sources import SourceError, read_source
+from mlops_assets.data.ingest.tables import read_source
+from mlops_assets.data.schema import SchemaError
+from mlops_assets.data.sources import SourceError
 from mlops_assets.spec import Dataset
 
 DAILY = {"every": "day", "start": "2026-01-01"}
@@ -98,7 +100,7 @@ def test_a_glob_reads_all_files_in_order_and_refuses_differing_columns(project) 
     table = read_source(Dataset(name="t", source={"csv": "d/*.csv"}), None, project.context)
     assert table.to_pydict() == {"y": ["a", "b", "c"], "x": [1.0, 2.5, 3.0]}
     project.write("d/c.csv", "x,z\n3,c\n")
-    with pytest.raises(SourceError, match="y, z"):
+    with pytest.raises(SchemaError, match="y, z"):
         read_source(Dataset(name="t", source={"csv": "d/*.csv"}), None, project.context)
 
 

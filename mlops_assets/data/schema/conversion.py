@@ -12,7 +12,7 @@ from mlops_assets.data.schema.times import to_date, to_datetime
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_assets.spec.columns import Column, ColumnType
+    from mlops_assets.spec.columns import Column
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
@@ -22,7 +22,7 @@ _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|in
 _NOT_A_NUMBER = r"^[+-]?(?i:nan)$"
 
 
-def convert(values: pa.ChunkedArray, kind: ColumnType, *, column: Column | None, timezone: str, problems: Problems) -> pa.ChunkedArray:
+def convert(values: pa.ChunkedArray, kind: str, *, column: Column | None, timezone: str, problems: Problems) -> pa.ChunkedArray:
     """Values as ``kind``; what does not fit becomes null and is noted in ``problems``.
 
     Args:

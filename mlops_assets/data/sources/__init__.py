@@ -5,7 +5,7 @@ A new kind is one file here, beside its declaration in :mod:`mlops_assets.spec.s
 
 from mlops_assets.data.sources.context import Progress, SourceContext, Window
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.reading import fingerprint, has_history, in_order, read_source, reads_only_window
+from mlops_assets.data.sources.reading import fingerprint, has_history, in_order, read_pieces, reads_only_window, rereadable
 
 __all__ = [
     "Progress",
@@ -15,6 +15,7 @@ __all__ = [
     "fingerprint",
     "has_history",
     "in_order",
-    "read_source",
+    "read_pieces",
     "reads_only_window",
+    "rereadable",
 ]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.kind import SourceKind
-from mlops_assets.data.sources.paths import files_of, has_file_per_partition, open_file, open_whole
-from mlops_assets.data.sources.text import typed_where_it_fits
+from mlops_assets.data.sources.paths import SourceFile, files_of, has_file_per_partition, open_file, open_whole
+from mlops_assets.data.sources.pieces import Pieces, cut
+from mlops_assets.data.sources.text import stripped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,26 +24,20 @@ if TYPE_CHECKING:
 _HEAD = 2**20
 
 
-def read(source: CsvSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: CsvSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """Rows of one or more delimited text files. Empty fields are missing; so are the values of a column's `missing`."""
-    return read_files(files_of(source.path, dataset, window, context), source, dataset)
+    for file in files_of(source.path, dataset, window, context):
+        yield from read_file(file, source)
 
 
-def read_files(paths: list[str], form: CsvFormat, dataset: Dataset) -> pa.Table:
-    """Rows of ``paths``, one after the other, with types where every value fits.
+def read_file(file: SourceFile, form: CsvFormat) -> Pieces:
+    for piece in cut(_read_file(file.path, form)):
+        table = piece.table
+        if form.strip:
+            import pyarrow as pa
 
-    Raises:
-        SourceError: when a file is not the declared kind of text, or the files have different columns.
-    """
-    import pyarrow as pa
-
-    tables = [_read_file(path, form) for path in paths]
-    for path, table in zip(paths, tables, strict=True):
-        if set(table.column_names) != set(tables[0].column_names):
-            differing = sorted(set(table.column_names) ^ set(tables[0].column_names))
-            raise SourceError(f"its columns differ from those of {paths[0]} in {', '.join(differing)}.", where=path)
-    text = pa.concat_tables([table.select(tables[0].column_names) for table in tables]) if len(tables) > 1 else tables[0]
-    return typed_where_it_fits(text, dataset, strip=form.strip)
+            table = pa.table({n: stripped(v) for n, v in zip(table.column_names, table.columns, strict=True)})
+        yield replace(piece, table=table, text=True, origin=file.path, partition=file.partition)
 
 
 def _read_file(path: str, form: CsvFormat) -> pa.Table:
@@ -117,4 +113,4 @@ def _hint(form: CsvFormat, message: str) -> str:
     return f"The separator is declared as {form.separator!r}, the quote character as {form.quote!r}; check both."
 
 
-SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path))
+SOURCE = SourceKind(read, rereadable=True, has_history=lambda source, _: has_file_per_partition(source.path))

@@ -7,30 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.context import SourceContext, Window
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.pieces import Pieces
 from mlops_assets.data.store.documents import canonical, sha256
 from mlops_assets.spec.base import NamesFunction
 from mlops_assets.spec.texts import texts_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.spec.dataset import Dataset
 
 
-def read_source(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
-    """Rows of the data set's source for ``window`` (None: everything), after its `prepare` function.
-
-    Text sources give typed columns where every value fits; what does not fit stays text, for validation to name.
+def read_pieces(dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
+    """Rows of the data set's source for ``window`` (None: everything), before its `prepare` function.
 
     Raises:
         SourceError: when the source cannot be read: a missing file, a wrong digest, a query or a function that fails.
     """
-    table: pa.Table = _kind(dataset).read(dataset.source.detail, dataset, window, context)
-    if dataset.prepare is None:
-        return table
-    from mlops_assets.data.sources.functions import prepare
+    return _kind(dataset).read(dataset.source.detail, dataset, window, context)
 
-    return prepare(dataset.prepare, table, context)
+
+def rereadable(dataset: Dataset) -> bool:
+    """Whether the source is files: reading them twice costs nothing but time, and gives the same rows."""
+    return _kind(dataset).rereadable
 
 
 def has_history(dataset: Dataset, context: SourceContext) -> bool:

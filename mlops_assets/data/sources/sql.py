@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.frames import from_columns
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.pieces import Pieces, cut
 from mlops_assets.spec.decides import without_later_defaults
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import SqlSource
@@ -22,7 +21,7 @@ _BATCH = 50_000
 _KNOWS_ZONES = ("postgresql", "cockroachdb", "mssql", "oracle", "snowflake", "bigquery", "redshift", "trino")
 
 
-def read(source: SqlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: SqlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """Rows of the query, with ``:start`` and ``:end`` bound to the window where it uses them.
 
     Databases that know time zones get zoned UTC times; others get naive ones in the data set's time zone. SQLite, which
@@ -64,7 +63,9 @@ def read(source: SqlSource, dataset: Dataset, window: Window | None, context: So
         engine.dispose()
     if repeated := sorted({name for name in columns if columns.count(name) > 1}):
         raise SourceError(f"the query returns column {repeated[0]!r} more than once.", where=where, do="Rename it with `as`.")
-    return from_columns({name: [row[position] for rows in batches for row in rows] for position, name in enumerate(columns)})
+    return cut(
+        from_columns({name: [row[position] for rows in batches for row in rows] for position, name in enumerate(columns)}), origin=where
+    )
 
 
 def _bound_names(query: str) -> set[str]:

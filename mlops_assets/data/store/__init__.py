@@ -1,5 +1,6 @@
 """The versioned store: content-addressed Parquet with manifests, on local disk or any fsspec URL."""
 
+from mlops_assets.data.store.accounts import Account
 from mlops_assets.data.store.errors import ErasedError, StoreError
 from mlops_assets.data.store.manifest import Manifest, StoredFile
 from mlops_assets.data.store.retention import Collected, collect
@@ -8,6 +9,7 @@ from mlops_assets.data.store.verification import StoreProblem, verify
 from mlops_assets.data.store.versions import Version
 
 __all__ = [
+    "Account",
     "Collected",
     "ErasedError",
     "Manifest",

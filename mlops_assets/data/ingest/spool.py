@@ -1,0 +1,88 @@
+"""Rows that wait to be stored: in memory, or in a scratch file once they are many, so that memory does not grow with the source."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+IN_MEMORY = 2**28
+"""Bytes of rows that are kept in memory; more go to the scratch file."""
+
+
+class Spool:
+    """Tables of one schema that are put away and read again, in any order. Use it as a context: the scratch file is gone at its end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting: list[pa.Table] = []
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._writer: Any = None
+        self._file: Any = None
+        self.bytes = self.rows = 0
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.clear()
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the rows are too many for memory."""
+        return self._scratch is not None
+
+    def add(self, table: pa.Table) -> None:
+        """Put a table away."""
+        self.bytes += table.nbytes
+        self.rows += table.num_rows
+        if not self.on_disk:
+            self._waiting.append(table)
+            if self.bytes <= IN_MEMORY:
+                return
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._scratch = tempfile.TemporaryDirectory(prefix=".rows-", dir=self._folder)
+            waiting, self._waiting = self._waiting, []
+            for earlier in waiting:
+                self._write(earlier)
+        else:
+            self._write(table)
+
+    def tables(self) -> list[pa.Table]:
+        """All tables in the order in which they were put away; those on disk are mapped, and come into memory as they are used."""
+        import pyarrow as pa
+
+        if not self.on_disk:
+            return list(self._waiting)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._file = pa.ipc.open_file(pa.memory_map(str(self._path)))
+        return [pa.Table.from_batches([self._file.get_batch(number)]) for number in range(self._file.num_record_batches)]
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        if self._writer is not None:
+            self._writer.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+        self._waiting, self._scratch, self._writer, self._file = [], None, None, None
+        self.bytes = self.rows = 0
+
+    @property
+    def _path(self) -> Path:
+        assert self._scratch is not None
+        return Path(self._scratch.name) / "rows.arrow"
+
+    def _write(self, table: pa.Table) -> None:
+        import pyarrow as pa
+
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(str(self._path), table.schema)
+        whole = pa.Table.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
+        (batch,) = whole.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+        self._writer.write_batch(batch)
