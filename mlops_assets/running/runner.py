@@ -16,7 +16,7 @@ from mlops_assets.components.ranges import partition_of_run, range_tags, ranges
 from mlops_assets.components.tags import COMMAND_TAG, PROCESS_TAG
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.instance.opening import open_instance
-from mlops_assets.lifecycle.making.dataset import UNDATED
+from mlops_assets.lifecycle.making.dataset import lost_causes
 from mlops_assets.lifecycle.needs import Need, Reads, needed_datasets, needed_views, read_by_model, read_by_server
 from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.registry.locks import sqlite_file
@@ -178,9 +178,9 @@ class Runner:
         made = frozenset(asset for asset in assets if result.asset_materializations_for_node("__".join(asset.split("/"))))
         step = Step(assets[-1], count, result.run_id, result.success, _failure(result), made)
         self.steps.append(step)
-        if (undated := _undated(result)) > 0:
-            many = "1 row has" if undated == 1 else f"{undated:,} rows have"
-            self.on_note(f"{assets[-1]}: {many} no usable event time in the source, and so no partition")
+        for cause, count in _lost(result).items():
+            many = "1 row of the source is" if count == 1 else f"{count:,} rows of the source are"
+            self.on_note(f"{assets[-1]}: {many} in no partition: {cause}")
         return step
 
 
@@ -197,10 +197,14 @@ def _failure(result: dg.ExecuteInProcessResult) -> str | None:
     return None if result.success else "the run failed before any step began"
 
 
-def _undated(result: dg.ExecuteInProcessResult) -> int:
-    """Rows of a source that belong to no partition."""
-    told = (check.metadata.get(UNDATED) for check in result.get_asset_check_evaluations())
-    return max((int(str(value.value)) for value in told if value is not None), default=0)
+def _lost(result: dg.ExecuteInProcessResult) -> dict[str, int]:
+    """Rows of a source that no read stores, by cause."""
+    found = {}
+    for check in result.get_asset_check_evaluations():
+        for key, cause in lost_causes().items():
+            if (value := check.metadata.get(key)) is not None:
+                found[cause] = int(str(value.value))
+    return found
 
 
 def _blocked(result: dg.ExecuteInProcessResult) -> str | None:

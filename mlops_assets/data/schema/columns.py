@@ -12,7 +12,7 @@ from mlops_assets.data.schema.findings import Finding
 from mlops_assets.data.schema.inference import DecimalScale, Inferred, TextColumn, TypedColumn
 from mlops_assets.data.schema.names import folded, require_distinct
 from mlops_assets.data.schema.problems import Problems
-from mlops_assets.errors import nearest
+from mlops_assets.errors import misspelling, nearest
 from mlops_assets.spec.columns import ColumnType
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ class Casting:
                     where=place,
                     do="Declare what begins, ends or is renamed in the middle of history: since, until, was.",
                 )
-        if missing := [name for name in wanted if name not in names and not may_be_absent(self._dataset, name)]:
+        others = [name for name in names if name not in wanted]
+        absent = [name for name in wanted if name not in names]
+        if missing := [name for name in absent if not may_be_absent(self._dataset, name) or misspelling(name, others)]:
             raise _missing_column(self._dataset, missing, names, place)
 
     def _see(self, table: pa.Table, text: bool, written: Mapping[str, frozenset[str]], place: str) -> dict[str, pa.ChunkedArray]:
@@ -232,9 +234,14 @@ def declared_names(dataset: Dataset) -> list[str]:
 
 
 def may_be_absent(dataset: Dataset, name: str) -> bool:
-    """Whether a source without the column is in order, and has nulls in it: it may be missing, or is there in a part of history only."""
+    """Whether a source without the column is in order, and has nulls in it: it is there in a part of history only, as is said or may be.
+
+    A nullable column of partitions may have begun in the middle; in a table without history its absence is a mistake.
+    """
     column = dataset.columns.get(name)
-    return column is not None and (column.nullable or column.since is not None or column.until is not None)
+    if column is None:
+        return False
+    return column.since is not None or column.until is not None or (column.nullable and dataset.partitions is not None)
 
 
 def _scale_open(dataset: Dataset, name: str) -> bool:
