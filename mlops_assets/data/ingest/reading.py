@@ -123,7 +123,7 @@ def _whole(
         for first, typed, found, _ in read.tables(again):
             findings += shifted(found, first)
             spool.add(typed)
-        table = pa.concat_tables(spool.tables())
+        table = pa.concat_tables([spool.table(number) for number in range(len(spool))])
         numbers: Sequence[int] | np.ndarray = range(table.num_rows)
         if dataset.primary_key and not in_order(dataset):
             table, findings, numbers = _reordered(table, findings, np.arange(table.num_rows), _order(table, list(dataset.primary_key)))

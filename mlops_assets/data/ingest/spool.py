@@ -23,7 +23,7 @@ class Spool:
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._writer: Any = None
         self._file: Any = None
-        self.bytes = self.rows = 0
+        self._count = self.bytes = self.total = 0
 
     def __enter__(self) -> Spool:
         return self
@@ -38,8 +38,9 @@ class Spool:
 
     def add(self, table: pa.Table) -> None:
         """Put a table away."""
+        self._count += 1
         self.bytes += table.nbytes
-        self.rows += table.num_rows
+        self.total += table.num_rows
         if not self.on_disk:
             self._waiting.append(table)
             if self.bytes <= IN_MEMORY:
@@ -52,17 +53,30 @@ class Spool:
         else:
             self._write(table)
 
-    def tables(self) -> list[pa.Table]:
-        """All tables in the order in which they were put away; those on disk are mapped, and come into memory as they are used."""
+    def __len__(self) -> int:
+        """How many tables were put away."""
+        return self._count
+
+    def table(self, number: int) -> pa.Table:
+        """A table by its number, in the order in which they were put away; one on disk is read, and not kept."""
         import pyarrow as pa
 
         if not self.on_disk:
-            return list(self._waiting)
+            return self._waiting[number]
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-            self._file = pa.ipc.open_file(pa.memory_map(str(self._path)))
-        return [pa.Table.from_batches([self._file.get_batch(number)]) for number in range(self._file.num_record_batches)]
+            self._file = pa.ipc.open_file(pa.OSFile(str(self._path)))
+        return pa.Table.from_batches([self._file.get_batch(number)])
+
+    def rows(self, number: int, start: int, end: int) -> pa.Table:
+        """Rows ``[start, end)`` of a table, without the others in memory."""
+        import pyarrow as pa
+
+        table = self.table(number)
+        part = table.slice(start, end - start)
+        few = self.on_disk and 2 * part.num_rows < table.num_rows
+        return table.take(pa.array(range(start, end), pa.int64())) if few else part
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -71,7 +85,7 @@ class Spool:
         if self._scratch is not None:
             self._scratch.cleanup()
         self._waiting, self._scratch, self._writer, self._file = [], None, None, None
-        self.bytes = self.rows = 0
+        self._count = self.bytes = self.total = 0
 
     @property
     def _path(self) -> Path:
