@@ -24,8 +24,9 @@ _KNOWS_ZONES = ("postgresql", "cockroachdb", "mssql", "oracle", "snowflake", "bi
 def read(source: SqlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of the query, with ``:start`` and ``:end`` bound to the window where it uses them.
 
-    Databases that know time zones get zoned UTC times; others get naive ones in the data set's time zone. SQLite, which
-    compares times as text, gets text; for events it is cut at whole days, since the caller cuts by event time anyway.
+    Databases that know time zones get zoned UTC times; others get naive ones in the data set's time zone. Where clocks change
+    at a bound, the rows on both sides of the change are read. SQLite, which compares times as text, gets text; for events it is
+    cut at whole days. Events may come from outside the window, since the caller cuts by event time anyway.
 
     Raises:
         SourceError: when the database cannot be reached or refuses the query.
@@ -92,13 +93,21 @@ def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, 
     start, end = window or (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
     if dialect in _KNOWS_ZONES:
         return {"start": start.astimezone(UTC), "end": end.astimezone(UTC)}
-    local = {name: moment.astimezone(zone).replace(tzinfo=None) for name, moment in (("start", start), ("end", end))}
+    local = {"start": _naive(start, zone), "end": _naive(end, zone)}
+    if dataset.kind == "events" and window:
+        just_before = timedelta(microseconds=1)
+        local["start"] = min(local["start"], _naive(start - just_before, zone) + just_before)
+        local["end"] = max(local["end"], _naive(end - just_before, zone) + just_before)
     if dialect != "sqlite":
         return local
     if dataset.kind == "events":
         local["start"] = local["start"].replace(hour=0, minute=0, second=0, microsecond=0)
         local["end"] = (local["end"] + timedelta(days=1, microseconds=-1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return {name: _sqlite_text(moment) for name, moment in local.items()}
+
+
+def _naive(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)
 
 
 def _sqlite_text(moment: datetime) -> str:
