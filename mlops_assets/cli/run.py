@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 def run(
     name: Annotated[str, typer.Argument(help="Name of the model.")],
-    as_of: Annotated[str | None, typer.Option("--as-of", help="Date or time inside the partition, or its key; default: the newest complete one.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Date or time inside the partition, or its key; default: the newest complete one.")
+    ] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary to this file.")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the gates as JUnit XML to this file.")] = None,
     json: JsonOption = False,

@@ -1,4 +1,4 @@
-"""Whether a declared calendar says exactly which partitions it has: starts and ends that are boundaries, and clocks that Dagster can follow."""
+"""Whether a declared calendar says exactly which partitions it has: its start and end are boundaries, and Dagster can follow its clocks."""
 
 from __future__ import annotations
 
@@ -51,16 +51,29 @@ def zone_mistake(every: Every, start: date, end: date | None, timezone: str) -> 
         last = HORIZON if end is None else first_instant(end, zone)
     except (OverflowError, CalendarError):
         return f"the calendar from {start} to {end} is not within the years 1 to 9999"
-    instead = "take timezone: UTC, or begin after it"
     if every == "hour":
-        for change in changes(zone, first, last):
-            if offset_at(change, zone) % _HOUR != offset_at(first, zone) % _HOUR:
-                return f"the clocks of {timezone} change by a part of an hour on {_day(change, zone)}, so that hours do not line up; {instead}"
+        if uneven := _uneven(zone, first, last):
+            later = f", or begin after {uneven[-1]}" if uneven[-1].year < HORIZON.year - 2 else ""
+            return (
+                f"the clocks of {timezone} change by a part of an hour on {uneven[0]}, so that hours before and after do not line up; "
+                f"write timezone: UTC{later}"
+            )
     elif every == "day":
         for day in skipped_days(zone):
             if start <= day and (end is None or day < end):
-                return f"{day} never was in {timezone}, which changed over the date line; {instead}"
+                return f"{day} never was in {timezone}, which changed sides of the date line; write timezone: UTC, or begin after it"
     return None
+
+
+def _uneven(zone: ZoneInfo, first: datetime, last: datetime) -> list[date]:
+    """Local days in ``(first, last)`` on which the clocks change by a part of an hour."""
+    before, days = offset_at(first, zone), []
+    for change in changes(zone, first, last):
+        after = offset_at(change, zone)
+        if (after - before) % _HOUR and change < last:
+            days.append(change.astimezone(zone).date())
+        before = after
+    return days
 
 
 def _nearest(every: Every, day: date) -> tuple[date, date] | None:
@@ -77,7 +90,3 @@ def _is_no(every: Every, day: date, before: date) -> str:
     number = (day - before).days + 1
     what = f"a {day:%A}" if every == "week" else f"day {number} of its month"
     return f"{day} is {what}, but {_BEGIN[every]}"
-
-
-def _day(change: datetime, zone: ZoneInfo) -> date:
-    return change.astimezone(zone).date()

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, wraps
+from typing import Literal, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from mlops_assets.spec.durations import Duration
-from mlops_assets.spec.zones import first_instant, offset_at, skipped_days
+from mlops_assets.spec.zones import comes_again, first_instant, offset_at, skipped_days
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Every = Literal["hour", "day", "week", "month"]
 
@@ -34,6 +38,21 @@ _DAY_KEY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 class CalendarError(ValueError):
     """A moment, key or duration that the calendar cannot say."""
+
+
+def _within_years(method: Callable[P, R]) -> Callable[P, R]:
+    """``method``, which says so where what it computes is beyond the years that a date can have."""
+
+    @wraps(method)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except CalendarError:
+            raise
+        except (OverflowError, ValueError):
+            raise CalendarError("calendars go from year 1 to 9999") from None
+
+    return told
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,7 @@ class Calendar:
     @cached_property
     def first_key(self) -> str:
         """Key of the first whole partition at or after ``start``."""
-        instant = first_instant(self.start, self.zone)
+        instant = self._instant(self.start)
         ordinal = self._floor(instant)
         return self._key(ordinal if self._start(ordinal) == instant else ordinal + 1)
 
@@ -65,7 +84,7 @@ class Calendar:
         """Key of the last whole partition before ``end``; None where there is no end, or no whole partition before it."""
         if self.end is None:
             return None
-        key = self._key(self._floor(first_instant(self.end, self.zone)) - 1)
+        key = self._key(self._floor(self._instant(self.end)) - 1)
         return key if self.contains(key) else None
 
     def key_of(self, moment: datetime | date) -> str:
@@ -113,7 +132,7 @@ class Calendar:
 
     def exists(self, key: str) -> bool:
         """Whether there is, or will be, such a partition: the calendar contains ``key``, and it lies before the end."""
-        return self.contains(key) and (self.end is None or self.end_of(key) <= first_instant(self.end, self.zone))
+        return self.contains(key) and (self.end is None or self.end_of(key) <= self._instant(self.end))
 
     def periods(self, duration: Duration) -> int:
         """How many whole periods ``duration`` is.
@@ -136,6 +155,7 @@ class Calendar:
             raise CalendarError(f"{duration} is not a whole number of {self.every}s")
         return int(count)
 
+    @_within_years
     def _instant(self, moment: datetime | date) -> datetime:
         if not isinstance(moment, datetime):
             return first_instant(moment, self.zone)
@@ -143,6 +163,7 @@ class Calendar:
             raise CalendarError(f"{moment.isoformat()} has no time zone; give one, for example {moment.isoformat()}+00:00")
         return moment.astimezone(UTC)
 
+    @_within_years
     def _floor(self, instant: datetime) -> int:
         """Ordinal of the period that contains ``instant``: its number on an axis on which there is no gap."""
         if self.every == "hour":
@@ -151,6 +172,7 @@ class Calendar:
         # Clocks that go back over midnight show the day before once more, which is over.
         return ordinal + 1 if instant >= self._start(ordinal + 1) else ordinal
 
+    @_within_years
     def _start(self, ordinal: int) -> datetime:
         if self.every == "hour":
             return _EPOCH + ordinal * _HOUR - self._past_the_hour
@@ -164,31 +186,29 @@ class Calendar:
             return (day.toordinal() - 1) // 7
         return day.toordinal() - bisect_left(skipped_days(self.zone), day)
 
+    @_within_years
     def _day(self, ordinal: int) -> date:
         """First day of the day, week or month of that ordinal."""
-        try:
-            if self.every == "month":
-                return date(ordinal // 12, ordinal % 12 + 1, 1)
-            if self.every == "week":
-                return date.fromordinal(7 * ordinal + 1)
-            day = date.fromordinal(ordinal)
-            for skipped in skipped_days(self.zone):
-                day += (skipped <= day) * _DAY
-            return day
-        except (ValueError, OverflowError):
-            raise CalendarError("calendars go from year 1 to 9999") from None
+        if self.every == "month":
+            return date(ordinal // 12, ordinal % 12 + 1, 1)
+        if self.every == "week":
+            return date.fromordinal(7 * ordinal + 1)
+        day = date.fromordinal(ordinal)
+        for skipped in skipped_days(self.zone):
+            day += (skipped <= day) * _DAY
+        return day
 
     @cached_property
     def _past_the_hour(self) -> timedelta:
         """By how much less than an hour the clocks are ahead of the hours of UTC, when the calendar begins."""
-        return offset_at(first_instant(self.start, self.zone), self.zone) % _HOUR
+        return offset_at(self._instant(self.start), self.zone) % _HOUR
 
+    @_within_years
     def _key(self, ordinal: int) -> str:
         if self.every != "hour":
             return self._day(ordinal).isoformat()
         local = self._start(ordinal).astimezone(self.zone)
-        again = local.fold and local.replace(fold=0).utcoffset() > local.utcoffset()
-        return f"{local:%Y-%m-%d-%H:%M%z}" if again else f"{local:%Y-%m-%d-%H:%M}"
+        return f"{local:%Y-%m-%d-%H:%M%z}" if comes_again(local) else f"{local:%Y-%m-%d-%H:%M}"
 
     def _parse(self, key: str) -> int:
         ordinal = self._spelled(key)

@@ -57,7 +57,7 @@ class Partitions(Spec):
             mistake = end_mistake(every, value, start)
         else:
             sound = start is not None and "end" in info.data
-            mistake = zone_mistake(every, start, info.data["end"], value) if sound else None
+            mistake = zone_mistake(every, info.data["start"], info.data["end"], value) if sound else None
         if mistake:
             raise ValueError(mistake)
         return value

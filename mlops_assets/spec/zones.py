@@ -58,6 +58,11 @@ def offset_at(moment: datetime, zone: ZoneInfo) -> timedelta:
     return _offset(moment.astimezone(zone))
 
 
+def comes_again(local: datetime) -> bool:
+    """Whether the clocks showed this local time once before, an hour or so ago."""
+    return bool(local.fold) and _offset(local.replace(fold=0)) > _offset(local)
+
+
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """The first instant in ``(before, after]`` with the offset that ``after`` has; the offset changes once in between, at a full second."""
     offset = offset_at(after, zone)
