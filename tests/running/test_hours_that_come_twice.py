@@ -28,7 +28,7 @@ type: mlops_assets.Model
 attributes:
   name: wait
   task: regression
-  examples: {from: calls, target: y}
+  examples: {from: calls, target: y, label_delay: 0d}
   training: {window: 12h, holdout: 3h, estimator: {lightgbm: {num_boost_round: 5}}}
 """
 
