@@ -136,3 +136,19 @@ def test_other_starts_that_are_no_boundary_are_refused_as_well(project: Project,
     assert rows.calendar is not None
     project.ingest(rows, rows.calendar.between(sound, rows.calendar.key_of(date(2024, 2, 1))))
     assert sorted(value for values in stored(project, rows).values() for value in values) == [1, 2]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_file_of_naive_times_is_stored_whole_however_it_is_read(project: Project, together: bool) -> None:
+    times = [datetime(2024, 10, 27, 1, 30), datetime(2024, 10, 27, 2, 10), datetime(2024, 10, 27, 2, 50), datetime(2024, 10, 27, 3, 30)]
+    times += [datetime(2024, 3, 31, 1, 30), datetime(2024, 3, 31, 2, 30), datetime(2024, 3, 31, 3, 30)]
+    pq.write_table(pa.table({"v": range(len(times)), "at": pa.array(times, pa.timestamp("us"))}), project.folder / "m.parquet")
+    rows = dataset({"parquet": "m.parquet"}, "hour", "2024-03-31", "Europe/Berlin")
+    calendar = rows.calendar
+    assert calendar is not None
+    for first, last in (("2024-03-31-01:00", "2024-03-31-03:00"), ("2024-10-27-01:00", "2024-10-27-03:00")):
+        keys = calendar.between(first, last)
+        for part in [keys] if together else [[key] for key in keys]:
+            project.ingest(rows, part)
+    spring = {"2024-03-31-01:00": [4], "2024-03-31-03:00": [5, 6]}
+    assert stored(project, rows) == {**spring, "2024-10-27-01:00": [0], "2024-10-27-02:00": [1, 2], "2024-10-27-03:00": [3]}

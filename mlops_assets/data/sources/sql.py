@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.frames import from_columns
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.naive import local, naive_bounds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,21 +94,16 @@ def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, 
     start, end = window or (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
     if dialect in _KNOWS_ZONES:
         return {"start": start.astimezone(UTC), "end": end.astimezone(UTC)}
-    local = {"start": _naive(start, zone), "end": _naive(end, zone)}
-    if dataset.kind == "events" and window:
-        just_before = timedelta(microseconds=1)
-        local["start"] = min(local["start"], _naive(start - just_before, zone) + just_before)
-        local["end"] = max(local["end"], _naive(end - just_before, zone) + just_before)
+    naive = naive_bounds((start, end), zone) if dataset.kind == "events" and window else (local(start, zone), local(end, zone))
     if dialect != "sqlite":
-        return local
+        return dict(zip(("start", "end"), naive, strict=True))
     if dataset.kind == "events":
-        local["start"] = local["start"].replace(hour=0, minute=0, second=0, microsecond=0)
-        local["end"] = (local["end"] + timedelta(days=1, microseconds=-1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return {name: _sqlite_text(moment) for name, moment in local.items()}
+        naive = _midnight(naive[0]), _midnight(naive[1] + timedelta(days=1, microseconds=-1))
+    return {name: _sqlite_text(moment) for name, moment in zip(("start", "end"), naive, strict=True)}
 
 
-def _naive(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment.astimezone(zone).replace(tzinfo=None)
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _sqlite_text(moment: datetime) -> str:
