@@ -22,6 +22,7 @@ from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.registry.locks import sqlite_file
 from mlops_assets.running.mlflow_sweep import sweep
 from mlops_assets.running.processes import Process, end_killed
+from mlops_assets.spec.calendar import CalendarError
 from mlops_assets.spec.windows import model_partitions
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -56,8 +57,10 @@ class StepFailed(RunError):
         super().__init__(f"{step.asset} failed: {str(step.failure).removeprefix(f'{step.asset}: ')}")
 
 
-def model_key(workspace: Workspace, name: str, as_of: date | datetime | None) -> str | None:
+def model_key(workspace: Workspace, name: str, as_of: date | datetime | str | None) -> str | None:
     """Partition of model ``name`` that contains ``as_of``; without it the newest complete one; None for an undated model.
+
+    Text is a key, as the model's calendar spells it.
 
     Raises:
         RunError: for an unknown model, a date outside its data, or a partition that has not ended yet.
@@ -75,16 +78,17 @@ def model_key(workspace: Workspace, name: str, as_of: date | datetime | None) ->
         if as_of is not None:
             raise RunError(f"{name} is undated: its data has no partitions, so --as-of does not apply.", do="Leave --as-of out.")
         return None
-    calendar, now = partitions.calendar, datetime.now(UTC)
-    newest = calendar.newest_complete(now)
-    if partitions.end is not None:
-        last = calendar.shift(calendar.key_of(partitions.end), -1)
-        newest = last if newest is None else min(newest, last, key=calendar.start_of)
+    calendar = partitions.calendar
+    newest = calendar.newest_complete(datetime.now(UTC))
     if newest is None:
-        raise RunError(f"{name} has no complete partition yet; its calendar begins on {partitions.start}.")
+        until = f" and ends before {partitions.end}" if partitions.end else ""
+        raise RunError(f"{name} has no complete partition yet; its calendar begins on {partitions.start}{until}.")
     if as_of is None:
         return newest
-    key = calendar.key_of(as_of)
+    try:
+        key = calendar.shift(as_of, 0) if isinstance(as_of, str) else calendar.key_of(as_of)
+    except CalendarError as error:
+        raise RunError(f"--as-of: {error}.", valid=[f"{calendar.first_key} to {newest}"]) from None
     if not calendar.contains(key) or calendar.start_of(key) > calendar.start_of(newest):
         raise RunError(
             f"{as_of} lies in partition {key}, which is not a complete partition of {name}.",
