@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlops_assets.data.training_sets.rows import seconds_of
+from mlops_assets.modeling.requests.errors import RequestError, invalid_rows
 from mlops_assets.modeling.signature import InputProblem
-from mlops_assets.serving.errors import RequestError, ServingError, invalid_rows
+from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.online import OnlineRow, OnlineStore
-from mlops_assets.serving.rows import key_text
+from mlops_assets.spec.entity_keys import key_text
 from mlops_assets.spec.reads import view_names
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.rows import key_text
+from mlops_assets.spec.entity_keys import key_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.requests.open_inference import DATATYPES
 from mlops_assets.serving.access import ROUTES, Route
-from mlops_assets.serving.protocols.open_inference import DATATYPES
 from mlops_assets.version import __version__
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ import pytest
 
 from mlops_assets.data.store import open_store
 from mlops_assets.modeling.bundle import Bundle
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.entities import EntityFeatures
-from mlops_assets.serving.errors import RequestError, ServingError
+from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.online import SqliteStore, lookup, open_online, publish
 from mlops_assets.serving.publishing import publish_newest, publish_partition
 from mlops_assets.spec.catalogue import Catalogue

@@ -14,8 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.entities import EntityFeatures
-from mlops_assets.serving.errors import RequestError, ServingError
+from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.online import OnlineStore, lookup, open_online, publish
 from mlops_assets.spec.feature_view import FeatureView
 
