@@ -113,7 +113,7 @@ def _request(route: Route, bundle: Bundle | None, live: Sequence[Bundle]) -> Sch
 
 def _row(live: Sequence[Bundle]) -> Schema:
     features = {feature.name: _feature(feature) for bundle in reversed(live) for feature in bundle.signature.features}
-    keys = {name: {"type": ["string", "integer", "null"]} for name in live[0].signature.entity if name not in features}
+    keys = {name: {"type": ["string", "integer", "boolean", "null"]} for name in live[0].signature.entity if name not in features}
     return _object(features, keys)
 
 

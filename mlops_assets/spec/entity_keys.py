@@ -67,6 +67,14 @@ def part_text(value: Any) -> str | None:
     raise KeyFormError(f"needs {VALID}")
 
 
+def any_text(value: Any) -> str | None:
+    """As :func:`part_text`; a value that cannot be the key of published features is as it is written."""
+    try:
+        return part_text(value)
+    except KeyFormError:
+        return str(value)
+
+
 def earlier_texts(values: Sequence[Any]) -> list[str]:
     """The texts under which versions before this form may have published the key: ``42.0``, ``True``, ``2024-01-31 12:00:00+00:00``."""
     parts = [part_text(value) for value in values]

@@ -32,7 +32,7 @@ from mlops_assets.modeling.requests.errors import invalid_rows
 from mlops_assets.modeling.requests.plain import read_value
 from mlops_assets.modeling.signature import BundleInputError, Feature, InputProblem
 from mlops_assets.modeling.values import from_json, missing_of
-from mlops_assets.spec.entity_keys import KeyFormError, key_text, part_text
+from mlops_assets.spec.entity_keys import KeyFormError, any_text, key_text, part_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -247,11 +247,8 @@ def _not_typed(body: bytes) -> Any:
 
 
 def _routing_text(values: Sequence[Any]) -> str | None:
-    """As :func:`key_text`; a value that is no key of published features still routes, by how it is written."""
-    try:
-        return key_text(values)
-    except KeyFormError:
-        return key_text([value if value is None or isinstance(value, str) else str(value) for value in values])
+    """As :func:`key_text`; a value that is no key of published features still routes."""
+    return key_text([any_text(value) for value in values])
 
 
 def _moment_reader(feature: Feature) -> Callable[[Any], tuple[float, ...]]:
