@@ -53,7 +53,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         differ |= _differ(batch, together) | _differ(batch, alone)
         largest = float(np.nanmax(np.abs(np.stack([together, alone]) - batch)))
     except (ValueError, BundleInputError) as error:
-        problems.append(f"stored rows are not taken as rows of a request: {error}")
+        problems.append(f"stored rows are not taken as rows of a request: {_said(error)}")
     count = int(differ.sum())
     if count:
         problems.append(f"{count} of {len(chosen)} rows score differently, by up to {largest:.3g}")
@@ -83,7 +83,7 @@ def _served(bundle: Bundle, frame: pd.DataFrame) -> list[str]:
         single = samples[0].head(1)
         asked = [(samples[0], expected[0]), (samples[1], expected[1]), (single, expected[0][: len(single)])]
     except Exception as error:  # Whatever stops a server from loading it, the gate must say so.
-        return [f"a server could not load it: {type(error).__name__}: {error}"]
+        return [f"a server could not load it: {_said(error)}"]
     problems: dict[str, list[str]] = {}
     for form in FORMS:
         for sample, known in asked:
@@ -93,10 +93,14 @@ def _served(bundle: Bundle, frame: pd.DataFrame) -> list[str]:
                 found = _bits(ask(reader, sample, form))
                 said = "" if found == known else "the server would answer otherwise than a batch"
             except Exception as error:
-                said = f"the server could not read rows of its own: {type(error).__name__}: {error}"
+                said = f"the server could not read rows of its own: {_said(error)}"
             if said:
                 problems.setdefault(said, []).append(form.name)
     return [f"{said}, in the form {', '.join(dict.fromkeys(names))}" for said, names in problems.items()]
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(".")
 
 
 def _bits(prediction: Array) -> list[bytes]:
