@@ -40,7 +40,8 @@ def publish(
         return
     for view in published:
         as_of = f" as of {view['as_of']}" if view["as_of"] else ""
-        typer.echo(f"{view['view']}: {view['entities']:,} entities{as_of}")
+        lost = f"; {view['without_key']:,} rows without a key left out" if view["without_key"] else ""
+        typer.echo(f"{view['view']}: {view['entities']:,} entities{as_of}{lost}")
 
 
 def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
@@ -63,7 +64,10 @@ def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
     # What was materialized just now is published already; what was stored before may not be, where the online table is another one.
     with contextlib.closing(open_online(workspace.settings.online_url)) as online:
         published = publish_newest(catalogue, workspace.store, online, views)
-    return [{"view": view, "entities": count, "as_of": _as_of(catalogue, view, views[view])} for view, count in published.items()]
+    return [
+        {"view": view, "entities": done.entities, "without_key": done.without_key, "as_of": _as_of(catalogue, view, views[view])}
+        for view, done in published.items()
+    ]
 
 
 def _require_complete(catalogue: Catalogue, views: Mapping[str, Sequence[str]]) -> None:
