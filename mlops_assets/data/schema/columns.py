@@ -10,6 +10,7 @@ from mlops_assets.data.schema.conversion import convert
 from mlops_assets.data.schema.errors import SchemaError
 from mlops_assets.data.schema.findings import Finding
 from mlops_assets.data.schema.problems import Problems
+from mlops_assets.data.schema.times import NAIVE_AMONG_ZONED, without_zone
 from mlops_assets.errors import nearest
 from mlops_assets.spec.columns import ColumnType
 
@@ -36,6 +37,7 @@ def _in_types(dataset: Dataset, table: pa.Table, types: Mapping[str, ColumnType]
     """The table with exactly the columns of ``types`` in their stored types; what does not fit is null and a finding."""
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if table.num_columns == 0:
         return pa.table({name: pa.array([], arrow_type(kind)) for name, kind in types.items()}), []
@@ -52,6 +54,8 @@ def _in_types(dataset: Dataset, table: pa.Table, types: Mapping[str, ColumnType]
         problems = Problems()
         raw = table.column(name)
         columns[name] = convert(raw, kind, column=dataset.columns.get(name), timezone=timezone, problems=problems)
+        if len(problems.zones) > 1:
+            problems.add(NAIVE_AMONG_ZONED, pc.and_(columns[name].is_valid(), without_zone(raw)))
         for rule, mask in problems.found:
             rows = np.flatnonzero(mask)
             findings.append(Finding(name, rule, rows, raw.take(pa.array(rows))))

@@ -34,7 +34,7 @@ def typed_where_it_fits(text: pa.Table, dataset: Dataset, *, strip: bool) -> pa.
             continue
         problems = Problems()
         typed = convert(values, declared.type, column=declared, timezone=dataset.timezone, problems=problems)
-        columns[name] = values if problems.found else typed
+        columns[name] = values if problems.found or len(problems.zones) > 1 else typed
     return pa.table(columns) if columns else text
 
 
@@ -68,7 +68,7 @@ def inferred(values: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
             continue
         problems = Problems()
         typed = convert(values, kind, column=None, timezone=timezone, problems=problems)
-        if problems.found:
+        if problems.found or len(problems.zones) > 1:
             continue
         if kind in ("int64", "float64") and pc.any(pc.match_substring_regex(values, _LEADING_ZERO)).as_py():
             return values
