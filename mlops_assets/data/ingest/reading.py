@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.data.ingest.errors import IngestError
 from mlops_assets.data.schema.checks import check
+from mlops_assets.data.schema.clock import localized
 from mlops_assets.data.schema.columns import conform
 from mlops_assets.data.schema.findings import Finding, violations
-from mlops_assets.data.schema.times import localized
 from mlops_assets.data.sources import SourceContext, Window, has_history, in_order, read_source, reads_only_window
 
 if TYPE_CHECKING:

@@ -111,7 +111,7 @@ def _to_bool(values: pa.ChunkedArray, problems: Problems) -> pa.ChunkedArray:
         true, false = (pc.is_in(words, value_set=pa.array(known)) for known in (TRUE_WORDS, FALSE_WORDS))
     elif is_number(values.type):
         values = without_nan(values)
-        numbers = to_integer(values, None, Problems()) if pa.types.is_decimal(values.type) else values
+        numbers = values if pa.types.is_floating(values.type) else to_integer(values, None, Problems())
         true, false = (pc.fill_null(pc.equal(numbers, known), False) for known in (1, 0))
     else:
         return refuse(values, pa.bool_(), rule, problems)

@@ -93,6 +93,14 @@ def to_decimal(values: pa.ChunkedArray, scale: int, column: Column | None, probl
     return read_cells(values, wanted, whole=whole, cell=cell, problems=problems)
 
 
+def nearest_floats(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Decimals as the nearest floats, where that is asked for: whole ones too. Arrow's own cast misses many by their last digit."""
+    import pyarrow as pa
+
+    quick = _by_division(values)
+    return quick if quick is not None else values.cast(pa.string()).cast(pa.float64())
+
+
 def is_number(kind: pa.DataType) -> bool:
     """Whether values of this type are numbers; true and false count as 1 and 0."""
     import pyarrow as pa
@@ -154,17 +162,25 @@ def _plain_floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def _decimal_floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Decimals as their nearest floats, which Arrow's own cast often misses: one division where both numbers are floats, else by text."""
+    """Decimals as floats; None where a whole one may not be one."""
+    import pyarrow.compute as pc
+
+    done = nearest_floats(values)
+    return done if pc.all(pc.less(pc.abs(done), float(EXACT))).as_py() is not False else None
+
+
+def _by_division(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Decimals as the last digits' count over a power of ten: where both are floats, their quotient is the nearest one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = values.type
-    if pa.types.is_decimal128(kind) and 0 <= kind.scale <= _EXACT_POWER:
-        counts = pa.chunked_array([_counted(chunk) for chunk in values.chunks], pa.decimal128(PRECISION, 0)).cast(pa.float64(), safe=False)
-        if pc.all(pc.less(pc.abs(counts), EXACT / 2)).as_py() is not False:
-            return pc.divide(counts, 10.0**kind.scale)
-    done = values.cast(pa.string()).cast(pa.float64())
-    return done if pc.all(pc.less(pc.abs(done), float(EXACT))).as_py() is not False else None
+    if not (pa.types.is_decimal128(kind) and 0 <= kind.scale <= _EXACT_POWER):
+        return None
+    whole = pa.decimal128(PRECISION, 0)
+    counts = pa.chunked_array([_counted(chunk) for chunk in values.chunks], whole).cast(pa.float64(), safe=False)
+    small = pc.all(pc.less(pc.abs(counts), EXACT / 2)).as_py() is not False
+    return pc.divide(counts, 10.0**kind.scale) if small else None
 
 
 def _counted(values: pa.Array) -> pa.Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.schema.arrays import attempt, is_text, where
 from mlops_assets.data.schema.cells import Cell, one_by_one, read_cells
+from mlops_assets.data.schema.clock import localized, shown_clock
 from mlops_assets.data.schema.iso_text import FINER, FIRST, LAST, OUTSIDE, iso_moment
 from mlops_assets.data.schema.numeric import is_number
 from mlops_assets.data.schema.problems import Problems, refuse
@@ -67,17 +68,9 @@ def to_date(values: pa.ChunkedArray, form: str | None, timezone: str, problems: 
     if read.naive is not None:
         days.append(_days(read.naive, problems, lambda day: pc.equal(day, read.naive)))
     if (moments := read.moments) is not None:
-        local = pc.local_timestamp(moments.cast(pa.timestamp("us", tz=timezone)))
+        local = shown_clock(moments, timezone)
         days.append(_days(local, problems, lambda day: pc.or_(pc.equal(day, local), pc.equal(localized(day, timezone), moments))))
     return pc.coalesce(*days) if days else pa.chunked_array([pa.nulls(len(values), wanted)])
-
-
-def localized(naive: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    """Naive times of a zone as moments in UTC; of times that a clock change repeats the first, for those that it skips the change."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return pc.assume_timezone(naive, timezone, ambiguous="earliest", nonexistent="latest").cast(pa.timestamp("us", tz="UTC"))
 
 
 def without_zone(values: pa.ChunkedArray) -> Any:
@@ -193,7 +186,8 @@ def _in_microseconds(values: pa.ChunkedArray, rule: str, problems: Problems) -> 
         done = attempt(values, wanted)
         if done is not None:
             return done
-        whole = pc.equal(pc.floor_temporal(values, unit="microsecond"), values)
+        counts = values.cast(pa.int64()).cast(pa.timestamp("ns"))
+        whole = pc.equal(pc.floor_temporal(counts, unit="microsecond"), counts)
         problems.add(f"{rule}: {FINER}", pc.invert(whole))
         return pc.if_else(whole, values, None).cast(wanted)
     factor = {"s": 1_000_000, "ms": 1_000, "us": 1}[kind.unit]
@@ -223,6 +217,7 @@ def _days(local: pa.ChunkedArray, problems: Problems, is_whole: Callable[[Any], 
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    local = _within_years(local, f"type date: {OUTSIDE}", problems)
     days = pc.floor_temporal(local, unit="day")
     whole = is_whole(days)
     problems.add(TIME_OF_DAY, pc.invert(whole))
