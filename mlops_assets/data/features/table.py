@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from mlops_assets.data.schema.arrow_types import arrow_type
-from mlops_assets.data.schema.numeric import nearest_floats
+from mlops_assets.data.schema.numeric import nearest_floats, to_integer
+from mlops_assets.data.schema.problems import Problems
+from mlops_assets.data.schema.texts import to_text
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.columns import Column, ColumnType
 
@@ -69,7 +71,7 @@ def conform(
     if reserved := [name for name in names if name.startswith(RESERVED)]:
         raise FeatureError(f"the column name {reserved[0]!r} is reserved.", where=where, do="Names that begin with __ are taken.")
     ordered = [*entity, *(name for name in names if name not in entity)]
-    columns = [_stored(table.column(name), name, where) for name in ordered]
+    columns = [_key(table.column(name), name, where) if name in entity else _stored(table.column(name), name, where) for name in ordered]
     result = pa.table(dict(zip(ordered, columns, strict=True)))
     _no_null_keys(result, entity, where)
     result = result.sort_by([(key, "ascending") for key in entity]).combine_chunks()
@@ -159,6 +161,25 @@ def entity_text(table: pa.Table, entity: Iterable[str], row: int, private: bool)
     if private:
         return f"one {' and '.join(entity)} (personal data, not shown)"
     return ", ".join(f"{key}={table.column(key)[row].as_py()!r}" for key in entity)
+
+
+def _key(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """A key column as it is stored: whole decimals as int64, others with their digits as text, since as floats two keys may be one.
+
+    Raises:
+        FeatureError: as :func:`_stored`, and for a number beyond 64 bits.
+    """
+    import pyarrow as pa
+
+    if not pa.types.is_decimal(column.type):
+        return _stored(column, name, where)
+    problems = Problems()
+    if column.type.scale > 0:
+        return to_text(column, problems)
+    numbers = to_integer(column, None, problems)
+    if problems.found:
+        raise FeatureError(f"the entity column {name!r} holds numbers beyond 64 bits.", where=where, do=f"Cast {name} to varchar.")
+    return numbers
 
 
 def _stored(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast, get_args
 
-from mlops_assets.data.schema.arrow_types import arrow_type, column_type
+from mlops_assets.data.schema.arrow_types import arrow_type, column_type, decimal_kind, scale_of
 from mlops_assets.data.schema.conversion import convert
 from mlops_assets.data.schema.errors import SchemaError
 from mlops_assets.data.schema.findings import Finding
 from mlops_assets.data.schema.problems import Problems
 from mlops_assets.data.schema.times import NAIVE_AMONG_ZONED, without_zone
 from mlops_assets.errors import nearest
-from mlops_assets.spec.columns import ColumnType
+from mlops_assets.spec.columns import ColumnType, SourceColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +74,7 @@ def inferred_types(dataset: Dataset, table: pa.Table) -> dict[str, ColumnType]:
     types: dict[str, ColumnType] = {}
     for field in table.schema:
         declared = dataset.columns.get(field.name)
-        kind = declared.type if declared else column_type(field.type)
+        kind = _kind(declared, _scale(dataset, field)) if declared else column_type(field.type)
         if field.name in (dataset.event_time, dataset.available_at) and declared is None and kind != "date":
             kind = "datetime"
         if kind is None:
@@ -91,7 +91,22 @@ def inferred_types(dataset: Dataset, table: pa.Table) -> dict[str, ColumnType]:
 def column_types(dataset: Dataset, pinned: Mapping[str, str]) -> dict[str, ColumnType]:
     """Types of all columns: those that were pinned at the first ingest, with declarations over them."""
     types = {name: cast(ColumnType, kind) for name, kind in pinned.items()}
-    return types | {name: column.type for name, column in dataset.columns.items()}
+    return types | {name: _kind(column, scale_of(pinned.get(name, ""))) for name, column in dataset.columns.items()}
+
+
+def _kind(column: SourceColumn, scale: int | None) -> ColumnType:
+    """The kind of a declared column; ``scale`` is of a decimal that does not say its own."""
+    digits = column.scale if column.scale is not None else scale
+    return cast(ColumnType, decimal_kind(digits or 0)) if column.type == "decimal" else column.type
+
+
+def _scale(dataset: Dataset, field: pa.Field) -> int:
+    import pyarrow as pa
+
+    column = dataset.columns[field.name]
+    if column.type == "decimal" and column.scale is None and not pa.types.is_decimal(field.type):
+        raise SchemaError(f"{field.name!r} is a decimal, but nothing says with how many digits.", where=dataset.name, do="Give its scale.")
+    return field.type.scale if pa.types.is_decimal(field.type) else 0
 
 
 def declared_names(dataset: Dataset) -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.spec.columns import Column
 
+TEXTS = ("string", "category")
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
 
@@ -40,11 +41,10 @@ def convert(values: pa.ChunkedArray, kind: str, *, column: Column | None, timezo
     """
     values = _in_common_type(values)
     missing = column.missing if column else ()
-    text = kind in ("string", "category")
     if missing:
         values = without(values, as_written(missing, values.type))
     converted = _typed(values, kind, column, timezone, problems)
-    if missing and not (text and (is_text(values.type) or is_number(values.type))):
+    if missing and not (kind in TEXTS and (is_text(values.type) or is_number(values.type))):
         converted = without(converted, typed_scalars(missing, kind, column, timezone))
     return converted
 
@@ -53,7 +53,7 @@ def typed_scalars(named: Iterable[Any], kind: str, column: Column | None, timezo
     """Values that a definition names in the stored type of ``kind``, exactly; those that it cannot hold are left out."""
     import pyarrow as pa
 
-    if kind in ("string", "category"):
+    if kind in TEXTS:
         return pa.array([str(value) for value in named], pa.string())
     return as_values(named, kind, lambda values, problems: _typed(values, kind, column, timezone, problems))
 
@@ -76,8 +76,10 @@ def _typed(values: pa.ChunkedArray, kind: str, column: Column | None, timezone: 
         converted = to_datetime(values, form, timezone, problems)
     elif kind == "date":
         converted = to_date(values, form, timezone, problems)
-    else:
+    elif kind in TEXTS:
         converted = to_text(values, problems)
+    else:
+        raise ValueError(f"{kind} is no kind of a stored column")
     return converted if isinstance(converted, pa.ChunkedArray) else pa.chunked_array([converted])
 
 

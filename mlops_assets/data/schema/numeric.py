@@ -84,7 +84,7 @@ def to_decimal(values: pa.ChunkedArray, scale: int, column: Column | None, probl
         values = with_plain_marks(values, column)
 
     def whole(part: pa.ChunkedArray) -> pa.ChunkedArray | None:
-        return attempt(part, wanted)
+        return _plain_decimals(part, scale) if is_text(part.type) else _wide_enough(part, scale)
 
     def cell(value: Any) -> Decimal | None:
         number = _number(value, rule)
@@ -167,6 +167,31 @@ def _decimal_floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
     done = nearest_floats(values)
     return done if pc.all(pc.less(pc.abs(done), float(EXACT))).as_py() is not False else None
+
+
+def _plain_decimals(values: pa.ChunkedArray, scale: int) -> pa.ChunkedArray | None:
+    """Text without exponents. Arrow does not notice what is too large for its decimals, so that there must be room for all of the text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    if longest > PRECISION or has_letters(values):
+        return None
+    if longest + scale <= PRECISION:
+        return attempt(values, pa.decimal128(PRECISION, scale))
+    wider = attempt(values, pa.decimal256(2 * PRECISION, scale))
+    return None if wider is None else attempt(wider, pa.decimal128(PRECISION, scale))
+
+
+def _wide_enough(values: pa.ChunkedArray, scale: int) -> pa.ChunkedArray | None:
+    """Whole numbers and decimals of types in which the result has room; others are read one by one."""
+    import pyarrow as pa
+
+    kind, wanted = values.type, pa.decimal128(PRECISION, scale)
+    if pa.types.is_decimal128(kind) and kind.precision - kind.scale + scale > PRECISION:
+        wider = attempt(values, pa.decimal256(2 * PRECISION, max(scale, kind.scale)))
+        return None if wider is None else attempt(wider, wanted)
+    return attempt(values, wanted) if not pa.types.is_decimal256(kind) else None
 
 
 def _by_division(values: pa.ChunkedArray) -> pa.ChunkedArray | None:

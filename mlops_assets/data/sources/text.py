@@ -32,6 +32,9 @@ def typed_where_it_fits(text: pa.Table, dataset: Dataset, *, strip: bool) -> pa.
         if declared is None:
             columns[name] = inferred(values, dataset.timezone)
             continue
+        if declared.type == "decimal":
+            columns[name] = values
+            continue
         problems = Problems()
         typed = convert(values, declared.type, column=declared, timezone=dataset.timezone, problems=problems)
         columns[name] = values if problems.found or len(problems.zones) > 1 else typed
