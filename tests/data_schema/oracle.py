@@ -113,7 +113,9 @@ def _time(form: str, value: Any, kind: str, zone: ZoneInfo, pattern: str | None)
     zoned = False
     if form.split()[0] in ("date", "date64", *_PER_SECOND):
         per_day = {"date": 1, "date64": 86_400_000}
-        count = Fraction(value * 86_400_000_000, per_day[form]) if form in per_day else Fraction(value * 10**6, _PER_SECOND[form.split()[0]])
+        count = (
+            Fraction(value * 86_400_000_000, per_day[form]) if form in per_day else Fraction(value * 10**6, _PER_SECOND[form.split()[0]])
+        )
         zoned = form.endswith("zoned")
     elif pattern in _EPOCHS:
         number = WRONG if form == "bool" else _number(form, value, shortest=True)

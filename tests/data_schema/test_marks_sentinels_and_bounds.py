@@ -29,7 +29,9 @@ def read(cells: list[Any], kind: str, arrow: pa.DataType | None = None, zone: st
 def kept(cells: list[Any], arrow: pa.DataType | None = None, **declared: Any) -> tuple[list[Any], list[str]]:
     """Valid values of a column, and what the others break."""
     dataset = Dataset(name="t", source={"csv": "t.csv"}, columns={"v": declared})
-    result = validate(dataset, pa.table({"v": pa.array(cells, arrow)}), {"v": f"decimal({declared['scale']})"} if "scale" in declared else None)
+    result = validate(
+        dataset, pa.table({"v": pa.array(cells, arrow)}), {"v": f"decimal({declared['scale']})"} if "scale" in declared else None
+    )
     return result.valid.column("v").to_pylist(), [one.rule for one in result.violations]
 
 
@@ -126,7 +128,13 @@ def test_a_sentinel_of_counted_times_is_a_count() -> None:
         ({"type": "int64", "one_of": ["1", 2.0]}, [1, 2, 3], pa.int64(), [1, 2], ["one of 1, 2.0"]),
         ({"type": "int64", "le": 1_234_567}, [1_234_567, 1_234_568], pa.int64(), [1_234_567], ["le 1234567"]),
         ({"type": "int64", "le": 1_000_000}, [1_000_001, 1], pa.int64(), [1], ["le 1e+06"]),
-        ({"type": "date", "one_of": ["2024-01-02"]}, [date(2024, 1, 2), date(2024, 1, 3)], pa.date32(), [date(2024, 1, 2)], ["one of 2024-01-02"]),
+        (
+            {"type": "date", "one_of": ["2024-01-02"]},
+            [date(2024, 1, 2), date(2024, 1, 3)],
+            pa.date32(),
+            [date(2024, 1, 2)],
+            ["one of 2024-01-02"],
+        ),
     ],
 )
 def test_bounds_and_vocabularies_are_compared_exactly_and_told_with_all_digits(
@@ -153,7 +161,15 @@ def test_decimals_are_compared_as_decimals(declared: Any, valid: list[str]) -> N
 
 @pytest.mark.parametrize(
     ("bound", "said"),
-    [(0, 0.0), (1e6, 1e6), ("0.1", 0.1), (2**53, 2.0**53), (BEYOND, BEYOND), ("99999999999999999.99", "99999999999999999.99"), (1e300, 1e300)],
+    [
+        (0, 0.0),
+        (1e6, 1e6),
+        ("0.1", 0.1),
+        (2**53, 2.0**53),
+        (BEYOND, BEYOND),
+        ("99999999999999999.99", "99999999999999999.99"),
+        (1e300, 1e300),
+    ],
 )
 def test_a_bound_is_written_into_digests_as_a_float_where_that_says_the_same(bound: Any, said: Any) -> None:
     column = SourceColumn(type="float64", ge=bound)

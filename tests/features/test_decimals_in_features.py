@@ -62,7 +62,14 @@ def test_decimal_keys_stay_apart() -> None:
 def test_a_feature_cannot_be_declared_a_decimal() -> None:
     with pytest.raises(ValidationError, match="total is a decimal, but a feature is a float64"):
         FeatureView.model_validate(
-            {"name": "v", "entity": "id", "from": ["prices"], "lookback": "1d", "sql": "select 1", "columns": {"total": {"type": "decimal"}}}
+            {
+                "name": "v",
+                "entity": "id",
+                "from": ["prices"],
+                "lookback": "1d",
+                "sql": "select 1",
+                "columns": {"total": {"type": "decimal"}},
+            }
         )
 
 

@@ -18,7 +18,9 @@ from mlops_assets.spec import Dataset, FeatureView, Model
 from mlops_assets.spec.catalogue import Catalogue
 
 MOMENT = pa.timestamp("us", tz="UTC")
-LOCAL = "select 7 as user_id, list(local_date(seen) order by seen)::varchar as days, list(hour(local_time(seen)) order by seen)::varchar as hours"
+LOCAL = """
+    select 7 as user_id, list(local_date(seen) order by seen)::varchar as days, list(hour(local_time(seen)) order by seen)::varchar as hours
+"""
 
 
 def clicks(zone: str) -> Dataset:
@@ -58,7 +60,13 @@ def test_labels_and_populations_have_the_same_clock(tmp_path: Path) -> None:
     dataset = clicks("Pacific/Kiritimati")
     store = stored(tmp_path, dataset, NIGHT)
     view = FeatureView.model_validate(
-        {"name": "habits", "entity": "user_id", "from": ["clicks"], "lookback": "3d", "sql": "select user_id, 1 as n from clicks group by 1"}
+        {
+            "name": "habits",
+            "entity": "user_id",
+            "from": ["clicks"],
+            "lookback": "3d",
+            "sql": "select user_id, 1 as n from clicks group by 1",
+        }
     )
     model = Model.model_validate(
         {

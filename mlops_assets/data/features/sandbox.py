@@ -82,7 +82,9 @@ class Sandbox:
         Dates and times without a zone are the clock's already, and stay as they are.
         """
         text = zone.replace("'", "''")
-        local = f"case when typeof(moment) = 'TIMESTAMP WITH TIME ZONE' then timezone('{text}', moment::timestamptz) else moment::timestamp end"
+        local = (
+            f"case when typeof(moment) = 'TIMESTAMP WITH TIME ZONE' then timezone('{text}', moment::timestamptz) else moment::timestamp end"
+        )
         self._connection.execute(f"create or replace temporary macro local_time(moment) as {local}")
         self._connection.execute(f"create or replace temporary macro local_date(moment) as cast({local} as date)")
 

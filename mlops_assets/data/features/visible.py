@@ -278,7 +278,7 @@ class VisibleTable:
 def run_visible(
     box: Sandbox, query: Query, tables: Sequence[VisibleTable], moment: Moment, as_of: datetime | None, *, zone: str
 ) -> pa.Table:
-    """Result of ``query`` over what ``tables`` show at ``moment``, with ``$as_of`` bound, and ``local_date`` and ``local_time`` in ``zone``.
+    """Result of ``query`` over what ``tables`` show at ``moment``, with ``$as_of`` bound and ``local_date`` and ``local_time`` of ``zone``.
 
     Raises:
         SandboxError: the query fails; an unknown column is answered with the nearest one.

@@ -66,7 +66,8 @@ def one_by_one(values: pa.ChunkedArray, wanted: pa.DataType, cell: Cell) -> tupl
     import pyarrow as pa
 
     texts = encoded(values)
-    read, wrong = [], {}
+    read: list[Any] = []
+    wrong: dict[str, list[int]] = {}
     for position, value in enumerate(texts.dictionary.to_pylist()):
         try:
             read.append(cell(value))

@@ -30,7 +30,9 @@ def to_text(values: pa.ChunkedArray, problems: Problems) -> pa.ChunkedArray:
     if pa.types.is_decimal(kind):
         return _text_of_decimals(values)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return read_cells(values.cast(pa.large_binary()), wanted, whole=lambda part: attempt(part, wanted), cell=_decoded, problems=problems)
+        return read_cells(
+            values.cast(pa.large_binary()), wanted, whole=lambda part: attempt(part, wanted), cell=_decoded, problems=problems
+        )
     done = attempt(values, wanted)
     return refuse(values, wanted, _RULE, problems) if done is None else done
 

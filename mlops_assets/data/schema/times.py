@@ -119,11 +119,11 @@ def _read_text(values: pa.ChunkedArray, form: str | None, rule: str, problems: P
         return _Read(None, moments)
     else:
         both = read_cells(values, kind, whole=_plain_times, cell=_told_apart(lambda text: iso_moment(text, rule)), problems=problems)
-    naive, moments = (pc.struct_field(both, position) for position in (0, 1))
-    found = {False: naive.null_count < len(naive), True: moments.null_count < len(moments)}
+    clocks, instants = (pc.struct_field(both, position) for position in (0, 1))
+    found = {False: clocks.null_count < len(clocks), True: instants.null_count < len(instants)}
     if form is None:
         problems.zones |= {zoned for zoned, some in found.items() if some}
-    return _Read(naive if found[False] else None, moments if found[True] else None)
+    return _Read(clocks if found[False] else None, instants if found[True] else None)
 
 
 def _told_apart(read: Callable[[str], tuple[int, bool] | None]) -> Cell:
