@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from mlops_assets.data.schema.arrow_types import arrow_type
+from mlops_assets.data.schema.numeric import nearest_floats
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.columns import Column, ColumnType
 from mlops_assets.spec.entity_keys import EXACT
@@ -44,8 +45,8 @@ def conform(
 ) -> pa.Table:
     """One row per entity, sorted by it, with the storage types int64, double, string, bool, timestamp[us, UTC] and date32.
 
-    Other integers become int64, decimals and other floats double, NaN null; naive moments are read as UTC. A key of whole floats or
-    decimals becomes int64: a missing value somewhere made numbers of it that no look-up would find.
+    Other integers become int64, decimals the nearest double, other floats double, NaN null; naive moments are read as UTC. A key of
+    whole floats or decimals becomes int64: a missing value somewhere made numbers of it that no look-up would find.
 
     Args:
         table: as the query or function gave it.
@@ -77,6 +78,16 @@ def conform(
     result = result.sort_by([(key, "ascending") for key in entity]).combine_chunks()
     _one_row_each(result, entity, where, private, kind)
     return result
+
+
+def with_floats(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """The table with columns ``names`` as the nearest floats where they are decimals, since models learn from floats."""
+    import pyarrow as pa
+
+    for name in dict.fromkeys(names):
+        if pa.types.is_decimal((column := table.column(name)).type):
+            table = table.set_column(table.column_names.index(name), name, nearest_floats(column))
+    return table
 
 
 def declared_types(table: pa.Table, columns: Mapping[str, Column], *, where: str) -> pa.Table:
@@ -190,7 +201,7 @@ def _stored(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
             column = pc.assume_timezone(column, "UTC")
         elif pa.types.is_timestamp(kind) and kind.unit == "ns":
             column = column.cast(pa.timestamp("us", kind.tz), safe=False)
-        column = column.cast(target)
+        column = nearest_floats(column) if pa.types.is_decimal(kind) else column.cast(target)
     except ValueError as error:
         raise FeatureError(
             f"the column {name!r} has the type {kind}, which no feature can have.",

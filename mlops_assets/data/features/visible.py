@@ -273,14 +273,17 @@ class VisibleTable:
             del self._loaded[key]
 
 
-def run_visible(box: Sandbox, query: Query, tables: Sequence[VisibleTable], moment: Moment, as_of: datetime | None) -> pa.Table:
-    """Result of ``query`` over what ``tables`` show at ``moment``, with ``$as_of`` bound.
+def run_visible(
+    box: Sandbox, query: Query, tables: Sequence[VisibleTable], moment: Moment, as_of: datetime | None, *, zone: str
+) -> pa.Table:
+    """Result of ``query`` over what ``tables`` show at ``moment``, with ``$as_of`` bound and ``local_date`` and ``local_time`` of ``zone``.
 
     Raises:
         SandboxError: the query fails; an unknown column is answered with the nearest one.
     """
     for table in tables:
         table.show(moment)
+    box.set_zone(zone)
     try:
         return box.run(query, {"as_of": as_of}, private=any(table.private for table in tables))
     except SandboxError as error:

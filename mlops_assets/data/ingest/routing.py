@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.schema.times import localized
+from mlops_assets.data.schema.clock import localized
 
 if TYPE_CHECKING:
     import numpy as np
