@@ -17,7 +17,7 @@ from mlops_assets.data.ingest.typed import Read
 from mlops_assets.data.ingest.waiting import Waiting
 from mlops_assets.data.schema.checks import check
 from mlops_assets.data.schema.findings import Finding, merged, moved, shifted, violations
-from mlops_assets.data.sources import SourceContext, Window, has_history, in_order, reads_only_window
+from mlops_assets.data.sources import SourceContext, Window, has_history, in_order, reads_only_window, rereadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +112,7 @@ def _whole(
     import numpy as np
     import pyarrow as pa
 
-    read = Read(dataset, window, pins, context, entities)
+    read = Read(dataset, None if window is None else [window], pins, context, entities)
     with Spool(context.cache) as spool:
         findings: list[Finding] = []
 
@@ -139,8 +139,7 @@ def _events(
     dataset: Dataset, keys: list[str], pins: Pins | None, context: SourceContext, entities: Collection[str]
 ) -> Iterator[CheckedRows]:
     """All rows of the keys' time in order of time, with each key's span; in groups of partitions where there are many rows."""
-    calendar = _calendar(dataset)
-    read = Read(dataset, (calendar.start_of(keys[0]), calendar.end_of(keys[-1])), pins, context, entities)
+    read = Read(dataset, _windows(dataset, keys, context), pins, context, entities)
     with Spool(context.cache) as spool:
         waiting = Waiting(dataset, keys, spool)
         for first, typed, found, piece in read.tables(waiting.clear):
@@ -149,6 +148,17 @@ def _events(
         _refuse_undated(dataset, waiting, read.origins)
         for group in waiting.groups(GROUP_BYTES if spool.on_disk else None):
             yield _checked(dataset, waiting, group, read)
+
+
+def _windows(dataset: Dataset, keys: list[str], context: SourceContext) -> list[Window]:
+    """The time of the keys: all of it at once, or without what lies between where each partition has files of its own."""
+    calendar = _calendar(dataset)
+    runs = [[keys[0], keys[0]]]
+    for key in keys[1:]:
+        if rereadable(dataset) and has_history(dataset, context) and calendar.shift(runs[-1][1], 1) != key:
+            runs.append([key, key])
+        runs[-1][1] = key
+    return [(calendar.start_of(first), calendar.end_of(last)) for first, last in runs]
 
 
 def _checked(dataset: Dataset, waiting: Waiting, group: range, read: Read) -> CheckedRows:
