@@ -7,9 +7,13 @@ Python have plain values there.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
+import yaml
 from pydantic import PlainSerializer, WrapValidator
+
+_PLAIN_TEXT = re.compile(r"[^\W_]([\w .+/%()-]*[\w.+/%()-])?")
 
 Plain = bool | int | float | str
 
@@ -81,6 +85,21 @@ def plain(value: Any) -> Any:
 def as_text(value: Any) -> Any:
     """The text that a boolean or nothing is written as; anything else as it is."""
     return value.text if isinstance(value, WrittenBool | WrittenNull) else value
+
+
+def in_yaml(value: Any, *, quoted: bool = False) -> str:
+    """A value as it is written in a definition: plain text where YAML takes it as one word or number, else in quotes.
+
+    Args:
+        value: text, a number or a boolean.
+        quoted: put quotes around every text, also where it would do without.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    if not isinstance(value, str) or (not quoted and _PLAIN_TEXT.fullmatch(text) and text.lower() != "null"):
+        return text
+    return str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))).strip()
 
 
 class ComparedWithData:

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.data.training_sets.positive import in_yaml, positive_class
+from mlops_assets.data.training_sets.positive import positive_class
 from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.modeling.target import Target
-from mlops_assets.spec.scalars import written
+from mlops_assets.spec.scalars import in_yaml, written
 from mlops_assets.spec.yaml_lines import read_documents
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import yaml
-
-from mlops_assets.spec.scalars import Written, plain
+from mlops_assets.spec.scalars import Written, in_yaml, plain
 
 _WORDS = {
     True: frozenset({"true", "yes", "on", "y", "t", "1", "1.0"}),
     False: frozenset({"false", "no", "off", "n", "f", "0", "0.0"}),
 }
-_PLAIN_TEXT = re.compile(r"[^\W_]([\w .+/%()-]*[\w.+/%()-])?")
 
 
 def positive_class(classes: Iterable[Any], positive: Any) -> Any | None:
@@ -44,16 +40,6 @@ def positive_class(classes: Iterable[Any], positive: Any) -> Any | None:
 def positive_line(classes: Sequence[Any]) -> str:
     """A line for the definition that names the last of ``classes`` as positive, and works as it is when it is pasted."""
     return f"positive: {in_yaml(classes[-1])}"
-
-
-def in_yaml(value: Any) -> str:
-    """A value as it is written in a definition: plain text where YAML takes it as one word or number, else in quotes."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    if not isinstance(value, str) or (_PLAIN_TEXT.fullmatch(text) and text.lower() != "null"):
-        return text
-    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf")).strip()
 
 
 def _number(value: Any) -> float | int | None:
