@@ -45,11 +45,9 @@ def check(
             _check_gates(catalogue, gates, json)
         return
     notes: list[str] = []
-    if data and not errors(problems):
+    if data:
         with answering(json):
             problems, notes = _with_data(folder, catalogue, name, problems)
-    elif data:
-        notes = ["the data were not looked at, since the definitions have errors"]
     if json:
         print_json(
             {
@@ -72,13 +70,18 @@ def check(
 def _with_data(folder: Path, catalogue: Catalogue, name: str | None, problems: list[Problem]) -> tuple[list[Problem], list[str]]:
     """The problems together with those of the data, and notes on which part of them was looked at."""
     from mlops_assets.lifecycle.making.problems import source_problems
-    from mlops_assets.lifecycle.workspace import open_workspace
+    from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.settings import load_settings
     from mlops_assets.spec.problems import in_order
 
     if name is not None and name not in catalogue.views:
         catalogue.declared(name)
-    looked = source_problems(open_workspace(folder), [name] if name else [*catalogue.datasets, *catalogue.models])
-    return in_order([*problems, *looked.problems]), looked.notes
+    workspace = Workspace(load_settings(folder))
+    workspace.catalogue = catalogue
+    looked = source_problems(workspace, [name] if name else [*catalogue.datasets, *catalogue.models])
+    told = {(problem.file, problem.line, problem.path) for problem in problems}
+    added = [problem for problem in looked.problems if (problem.file, problem.line, problem.path) not in told]
+    return in_order([*problems, *added]), looked.notes
 
 
 def _print(problems: list[Problem], folder: Path) -> None:

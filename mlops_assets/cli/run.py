@@ -94,7 +94,7 @@ def _prepare(runner: Runner, name: str, key: str | None, progress: Progress) -> 
 
     Raises:
         DataProblemsError: when there are any.
-        StepFailed: when data or features could not be materialized, and nothing else is wrong with the data.
+        StepFailed: when data or features could not be materialized, and nothing else is wrong.
     """
     from mlops_assets.lifecycle.making.problems import refuse, source_problems, stored_problems
     from mlops_assets.running.runner import StepFailed
@@ -102,8 +102,9 @@ def _prepare(runner: Runner, name: str, key: str | None, progress: Progress) -> 
     try:
         runner.prepare(name, key)
     except StepFailed:
-        for line in refuse(runner.workspace, name, source_problems(runner.workspace, [name]).problems):
-            progress.note(line)
+        looked = source_problems(runner.workspace, [name])
+        if looked.of_models:
+            refuse(runner.workspace, name, looked.problems)
         raise
     for line in refuse(runner.workspace, name, stored_problems(runner.workspace, name, key)):
         progress.note(line)

@@ -6,7 +6,7 @@ They are looked for in what is stored, or, where nothing could be stored yet and
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -47,10 +47,14 @@ class DataProblemsError(MlopsError):
 
 @dataclass
 class Looked:
-    """What was found, and which part of which source was looked at, where it was not the whole."""
+    """What was found, and which part of which source was looked at, where it was not the whole.
+
+    ``of_models`` says whether there are errors beside those that ingestion itself names.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    of_models: bool = False
 
 
 def stored_problems(workspace: Workspace, name: str, key: str | None) -> list[Problem]:
@@ -115,6 +119,7 @@ def source_problems(workspace: Workspace, names: Iterable[str]) -> Looked:
         for model in models:
             if model.examples is not None and model.examples.from_ == dataset_name:
                 for problem in example_problems(model, dataset, table, complete=said is None):
+                    looked.of_models |= problem.severity == "error"
                     _add(workspace, dataset, problem, findings, window)
     looked.problems = findings.all()
     return looked
@@ -219,7 +224,7 @@ def _add(workspace: Workspace, dataset: Dataset, problem: DataProblem, findings:
     )
 
 
-def refuse(workspace: Workspace, name: str, problems: Sequence[Problem]) -> Iterator[str]:
+def refuse(workspace: Workspace, name: str, problems: Sequence[Problem]) -> list[str]:
     """The warnings among ``problems`` as lines.
 
     Raises:
@@ -227,4 +232,4 @@ def refuse(workspace: Workspace, name: str, problems: Sequence[Problem]) -> Iter
     """
     if errors(problems):
         raise DataProblemsError(workspace, name, problems)
-    yield from (problem.text(workspace.settings.project) for problem in problems)
+    return [problem.text(workspace.settings.project) for problem in problems]
