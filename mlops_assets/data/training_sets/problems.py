@@ -110,22 +110,25 @@ def _target(model: Model, dataset: Dataset, table: pa.Table, severity: Literal["
                 yield DataProblem(model.name, path, found, do=do, column=name)
         return
     classes = sorted({_plain(value) for value in pc.unique(column).to_pylist() if value is not None}, key=lambda one: (str(type(one)), one))
-    listed = ", ".join(repr(one) for one in classes[:SHOWN]) + (", …" if len(classes) > SHOWN else "")
     if len(classes) < 2:
-        found = f"the target {name!r} has only the value {listed} in {len(column):,} rows; there is nothing to tell apart"
+        found = f"the target {name!r} has only the value {_listed(classes)} in {len(column):,} rows; there is nothing to tell apart"
         yield DataProblem(model.name, path, found, severity=severity, column=name)
     elif len(classes) > MAX_CLASSES:
         do = "Use `task: regression` for a number, or another target."
         yield DataProblem(model.name, path, f"the target {name!r} has {len(classes):,} values; at most {MAX_CLASSES} are classes", do=do)
     elif model.task == "binary_classification":
-        yield from _binary(model, name, classes, listed, severity)
+        counts = sorted(pc.value_counts(column.drop_null()).to_pylist(), key=lambda one: -one["counts"])
+        yield from _binary(model, name, classes, [_plain(one["values"]) for one in counts], severity)
 
 
-def _binary(model: Model, name: str, classes: Sequence[Any], listed: str, severity: Literal["error", "warning"]) -> Iterator[DataProblem]:
+def _binary(
+    model: Model, name: str, classes: Sequence[Any], often: Sequence[Any], severity: Literal["error", "warning"]
+) -> Iterator[DataProblem]:
+    """Problems of a binary target with ``classes``, which are ``often`` in the order of their rows."""
     positive = None if model.positive is None else positive_class(classes, model.positive)
     if len(classes) > 2:
-        found = f"a binary target has two values, but {name!r} has {len(classes)}: {listed}"
-        rare = tuple(str(one) for one in classes if one != positive)[1:4] if len(classes) <= SHOWN else ()
+        found = f"a binary target has two values, but {name!r} has {len(classes)} ({_listed(classes)})"
+        rare = tuple(str(one) for one in often[2:5]) if len(classes) <= SHOWN else ()
         do = "Use `task: multiclass_classification`, or declare what is no value of it under `missing` of the column."
         yield DataProblem(model.name, ("examples", "target"), found, do=do, column=name, values=rare)
     valid = tuple(in_yaml(one) for one in classes[:SHOWN])
@@ -137,6 +140,10 @@ def _binary(model: Model, name: str, classes: Sequence[Any], listed: str, severi
     elif model.positive is None and 1 not in classes and len(classes) == 2:
         found = f"which of {' and '.join(repr(one) for one in classes)} is positive is not known"
         yield DataProblem(model.name, ("task",), found, do=f"Write `{positive_line(classes)}`.")
+
+
+def _listed(classes: Sequence[Any]) -> str:
+    return ", ".join(repr(one) for one in classes[:SHOWN]) + (", …" if len(classes) > SHOWN else "")
 
 
 def _weights(model: Model, table: pa.Table) -> Iterator[DataProblem]:
