@@ -79,7 +79,7 @@ def _unknown_columns(model: Model, table: pa.Table) -> Iterator[DataProblem]:
     named.append((("training", "weights"), weights_column(model) or examples.target))
     for path, name in named:
         if name is not None and name not in there and (path[-1] != "weights" or weights_column(model)):
-            yield DataProblem(model.name, path, f"{examples.from_} has no column {name!r}", tuple(there), nearest(name, there))
+            yield DataProblem(model.name, path, f"{examples.from_} has no column {name!r}", tuple(there), nearest(name, there), column=name)
 
 
 def _target(model: Model, dataset: Dataset, table: pa.Table, severity: Literal["error", "warning"]) -> Iterator[DataProblem]:

@@ -103,6 +103,7 @@ def source_problems(workspace: Workspace, names: Iterable[str]) -> Looked:
 
     Of a source with large files, and of one without files, the newest partitions are read, and that is noted.
     """
+    from mlops_assets.data.schema.columns import declared_names
     from mlops_assets.data.training_sets.problems import example_problems
 
     looked, findings = Looked(), Findings(workspace.catalogue)
@@ -118,7 +119,10 @@ def source_problems(workspace: Workspace, names: Iterable[str]) -> Looked:
             continue
         for model in models:
             if model.examples is not None and model.examples.from_ == dataset_name:
+                told = {*declared_names(dataset)} - {*table.column_names}
                 for problem in example_problems(model, dataset, table, complete=said is None):
+                    if problem.column in told:
+                        continue
                     looked.of_models |= problem.severity == "error"
                     _add(workspace, dataset, problem, findings, window)
     looked.problems = findings.all()
