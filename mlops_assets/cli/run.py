@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import Report
     from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.running.runner import Runner
 
 
 def register(app: typer.Typer) -> None:
@@ -70,6 +71,7 @@ def run_model(workspace: Workspace, name: str, key: str | None, progress: Progre
     """Run model ``name`` at partition ``key`` and return its report (see :func:`mlops_assets.cli.report.build_report`).
 
     Raises:
+        DataProblemsError: when the data are not as the definition says.
         StepFailed: when data or features that it reads could not be materialized.
     """
     from mlops_assets.cli.report import build_report
@@ -84,9 +86,30 @@ def run_model(workspace: Workspace, name: str, key: str | None, progress: Progre
         progress.note(f"{name} was judged and let through by name: it is registered as it is")
         stages = TRAINING_CHAIN[-1:]
     else:
-        runner.prepare(name, key)
+        _prepare(runner, name, key, progress)
     step = runner.materialize([f"{name}/{stage}" for stage in stages], key)
     return build_report(workspace, name, key, step, step.failure)
+
+
+def _prepare(runner: Runner, name: str, key: str | None, progress: Progress) -> None:
+    """Materialize what the model reads, and look at it: all problems that it has with its data come together, before anything is trained.
+
+    Raises:
+        DataProblemsError: when there are any.
+        StepFailed: when data or features could not be materialized, and nothing else is wrong.
+    """
+    from mlops_assets.lifecycle.making.problems import refuse, source_problems, stored_problems
+    from mlops_assets.running.runner import StepFailed
+
+    try:
+        runner.prepare(name, key)
+    except StepFailed:
+        looked = source_problems(runner.workspace, [name])
+        if looked.of_models:
+            refuse(runner.workspace, name, looked.problems)
+        raise
+    for line in refuse(runner.workspace, name, stored_problems(runner.workspace, name, key)):
+        progress.note(line)
 
 
 def _writable(file: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.data.sources.paths import is_url
+from mlops_assets.data.sources.paths import is_url, public
 from mlops_assets.data.store import Store
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _END = 2**20
 class Origins:
     """The pieces of one read, in order. Rows are numbered from 0 through all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, project: Path) -> None:
+        self._project = project
         self._firsts: list[int] = []
         self._pieces: list[Piece] = []
         self._lock = Lock()
@@ -54,15 +55,15 @@ class Origins:
         piece = self._pieces[number]
         if piece.origin is None or piece.line_of is None:
             return None
-        return f"{piece.origin}:{piece.line_of(piece.first + row - self._firsts[number])}"
+        return f"{_within(piece.origin, self._project)}:{piece.line_of(piece.first + row - self._firsts[number])}"
 
-    def state(self, partition: str | None, store: Store, project: Path) -> dict[str, Any]:
+    def state(self, partition: str | None, store: Store) -> dict[str, Any]:
         """In which state the files were that rows of a partition may come from: how many, their bytes, and the record that lists them."""
         paths = sorted({piece.origin for piece in self._pieces if piece.origin and piece.partition in (None, partition)})
         with self._lock:
             for path in paths:
                 if path not in self._states:
-                    self._states[path] = states([path], project)
+                    self._states[path] = states([path], self._project)
             key = tuple(paths)
             if key not in self._records:
                 found = {name: state for path in paths for name, state in self._states[path].items()}
@@ -82,7 +83,7 @@ def states(paths: list[str], project: Path) -> dict[str, Any]:
 
 def _within(path: str, project: Path) -> str:
     if is_url(path):
-        return path
+        return public(path)
     full = Path(path)
     return full.relative_to(project).as_posix() if full.is_relative_to(project) else full.as_posix()
 

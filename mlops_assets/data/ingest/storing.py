@@ -229,7 +229,7 @@ def _store(
         source=how,
         quarantined=quarantined,
         account=Account(rows.read[part.key], rows.left_out.get(part.key, {})),
-        read_from=rows.origins.state(part.key, store, context.project) if rereadable(dataset) else None,
+        read_from=rows.origins.state(part.key, store) if rereadable(dataset) else None,
         note=None if note is None else note(part.before, rows.table.slice(start, end - start)),
     )
 

@@ -32,7 +32,7 @@ class Read:
         self._dataset, self._windows, self._pins, self._context = dataset, windows, pins, context
         self._casting = Casting(dataset, pins.columns if pins else None, entities)
         self._read_kinds = pins.read if pins else None
-        self.origins = Origins()
+        self.origins = Origins(context.project)
 
     @property
     def pins(self) -> Pins:
@@ -47,7 +47,7 @@ class Read:
         """
         read = self._source()
         while True:
-            self.origins = Origins()
+            self.origins = Origins(self._context.project)
             for piece in self._pieces(read()):
                 first = self.origins.add(piece)
                 taken = self._casting.take(piece.table, text=piece.text, sparse=piece.sparse, written=piece.written, where=piece.origin)

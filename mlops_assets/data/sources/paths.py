@@ -115,13 +115,13 @@ def _matching_url(path: str) -> list[str]:
         else:
             found = [path] if filesystem.exists(place) else []
     except Exception as error:
-        raise SourceError(f"cannot be reached: {type(error).__name__}: {error}", where=_public(path)) from error
+        raise SourceError(f"cannot be reached: {type(error).__name__}: {error}", where=public(path)) from error
     if not found:
-        raise SourceError("there is no such file.", where=_public(path))
+        raise SourceError("there is no such file.", where=public(path))
     return found
 
 
-def _public(url: str) -> str:
+def public(url: str) -> str:
     """The URL without user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -17,6 +17,7 @@ from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
+from mlops_assets.spec.reading.own_texts import misread, with_own_texts
 from mlops_assets.spec.reading.templates import render
 from mlops_assets.spec.reading.validation import validate_document
 from mlops_assets.spec.texts import keys_of
@@ -196,8 +197,13 @@ def _entry(
         report(("attributes",), f"`attributes` {what}")
         return None
     lines = {path[1:]: number for path, number in document.lines.items() if path[:1] == ("attributes",)}
+    texts = {path[1:]: text for path, text in document.texts.items() if path[:1] == ("attributes",)}
+    attributes = with_own_texts(cls, attributes, texts)
     rendered = render(attributes, variables, SQL_KEYS)
     origin = Origin(file, line, lines, rendered.written)
+    for path, message in misread(attributes, texts):
+        do = "Write the number that is meant in plain digits, or put quotes around a text."
+        problems.append(Problem(file, line_of(lines, path, line), spell(path), message, severity="warning", do=do))
     for path, message in rendered.mistakes:
         problems.append(Problem(file, line_of(lines, path, line), spell(path), message))
     unset = {spell(path) for path, _ in rendered.mistakes}
