@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from mlops_assets.data.sources.delimited import file_pieces
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.kind import SourceKind
-from mlops_assets.data.sources.paths import files_of, has_file_per_partition, open_file, open_whole
+from mlops_assets.data.sources.paths import files_of, has_file_per_partition
+from mlops_assets.data.sources.pieces import Piece
 from mlops_assets.data.sources.text import typed_where_it_fits
 
 if TYPE_CHECKING:
@@ -19,12 +19,24 @@ if TYPE_CHECKING:
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import CsvFormat, CsvSource
 
-_HEAD = 2**20
-
 
 def read(source: CsvSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """Rows of one or more delimited text files. Empty fields are missing; so are the values of a column's `missing`."""
     return read_files(files_of(source.path, dataset, window, context), source, dataset)
+
+
+def read_pieces(paths: list[str], form: CsvFormat, dataset: Dataset) -> Iterator[Piece]:
+    """Rows of ``paths``, one file after the other, as text exactly as it is written; an empty field is null.
+
+    Each file gives at least one piece with the columns that it has, in its own order; one without any row may have none.
+    Memory does not grow with the files.
+
+    Raises:
+        SourceError: when a file is not the declared kind of text, with the line.
+    """
+    shown = not any(column.pii for column in dataset.columns.values())
+    for path in paths:
+        yield from file_pieces(path, form, shown=shown)
 
 
 def read_files(paths: list[str], form: CsvFormat, dataset: Dataset) -> pa.Table:
@@ -35,86 +47,14 @@ def read_files(paths: list[str], form: CsvFormat, dataset: Dataset) -> pa.Table:
     """
     import pyarrow as pa
 
-    tables = [_read_file(path, form) for path in paths]
-    for path, table in zip(paths, tables, strict=True):
-        if set(table.column_names) != set(tables[0].column_names):
-            differing = sorted(set(table.column_names) ^ set(tables[0].column_names))
-            raise SourceError(f"its columns differ from those of {paths[0]} in {', '.join(differing)}.", where=path)
-    text = pa.concat_tables([table.select(tables[0].column_names) for table in tables]) if len(tables) > 1 else tables[0]
-    return typed_where_it_fits(text, dataset, strip=form.strip)
-
-
-def _read_file(path: str, form: CsvFormat) -> pa.Table:
-    """All columns as text; an empty field is null."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    try:
-        codecs.lookup(form.encoding)
-    except LookupError:
-        raise SourceError(f"{form.encoding!r} is no text encoding.", where=path, valid=("utf-8", "latin-1", "cp1252")) from None
-    names = list(form.names) if form.names else _header(path, form)
-    if names is None:
-        return pa.table({})
-    try:
-        with open_whole(path) as stream:
-            return arrow_csv.read_csv(
-                stream,
-                read_options=arrow_csv.ReadOptions(
-                    column_names=names,
-                    skip_rows=form.skip_lines + (1 if form.header else 0),
-                    encoding=form.encoding,
-                    block_size=2**22,
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=form.separator,
-                    quote_char=form.quote if form.quote else False,
-                    double_quote=form.quote is not None,
-                    newlines_in_values=form.quote is not None,
-                    ignore_empty_lines=True,
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                ),
-            )
-    except (pa.ArrowInvalid, UnicodeError) as error:
-        raise SourceError(f"it cannot be read as CSV: {str(error).splitlines()[0]}", where=path, do=_hint(form, str(error))) from error
-    except pa.ArrowKeyError as error:
-        raise SourceError(f"it cannot be read as CSV: {error}", where=path) from error
-
-
-def _header(path: str, form: CsvFormat) -> list[str] | None:
-    """Column names of the first line (or numbered ones where there is no header); None for an empty file."""
-    with open_file(path) as stream:
-        head: Any = stream.read(_HEAD)
-    text = bytes(head).decode(form.encoding, errors="replace")
-    lines = io.StringIO(text.removeprefix("\ufeff"))
-    for _ in range(form.skip_lines):
-        lines.readline()
-    options: dict[str, Any] = {"delimiter": form.separator}
-    options |= {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
-    first = next((row for row in csv.reader(lines, **options) if row), None)
-    if first is None:
-        return None
-    if not form.header:
-        return [f"column_{number}" for number in range(1, len(first) + 1)]
-    names = [name.strip() if form.strip else name for name in first]
-    names = [name or f"column_{number}" for number, name in enumerate(names, 1)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise SourceError(
-            f"column {repeated[0]!r} stands in the header more than once.", where=path, do="Set header: false and give names."
-        )
-    return names
-
-
-def _hint(form: CsvFormat, message: str) -> str:
-    if "UTF" in message or "codec" in message or "utf" in message:
-        return f"The encoding is declared as {form.encoding}; try latin-1 or cp1252."
-    return f"The separator is declared as {form.separator!r}, the quote character as {form.quote!r}; check both."
+    tables: list[pa.Table] = []
+    for piece in read_pieces(paths, form, dataset):
+        names = tables[0].column_names if tables else piece.table.column_names
+        differing = sorted(set(piece.table.column_names) ^ set(names))
+        if differing:
+            raise SourceError(f"its columns differ from those of {paths[0]} in {', '.join(differing)}.", where=piece.origin)
+        tables.append(piece.table.select(names))
+    return typed_where_it_fits(pa.concat_tables(tables), dataset, strip=False)
 
 
 SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path))
