@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.checking.findings import KnownColumns
@@ -20,7 +20,8 @@ from mlops_assets.spec.reads import view_names
 from mlops_assets.spec.sources import CsvFormat
 
 UNKNOWN = KnownColumns((), False)
-_UNPACK: dict[str, Callable[[Path, Any], IO[bytes]] | None] = {".gz": gzip.open, ".bz2": bz2.open, ".zst": None}
+_UNPACK: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+_PACKED = (".zst", ".lz4", ".br")
 
 
 def dataset_columns(dataset: Dataset, project: Path) -> KnownColumns:
@@ -71,11 +72,14 @@ def _header(source: CsvFormat, project: Path) -> tuple[str, ...] | None:
     file = project / path
     if any(mark in path for mark in "*?["):
         file = next(iter(sorted(project.glob(path))), file) if not Path(path).is_absolute() else file
-    unpacked = _UNPACK.get(file.suffix, open)
-    if unpacked is None:
+    if file.suffix in _PACKED:
         return None
     try:
-        with unpacked(file, "rb") as stream:
+        with _UNPACK.get(file.suffix, _plain)(file) as stream:
             return read_head(Utf8Blocks(stream.read, source.encoding), source).names
     except (OSError, EOFError, zlib.error, Misread):
         return None
+
+
+def _plain(file: Path) -> Any:
+    return file.open("rb")

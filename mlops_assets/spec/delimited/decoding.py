@@ -19,7 +19,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _PACKED = ((b"\x1f\x8b", "gzip", ".gz"), (b"PK\x03\x04", "zip", ".zip"), (b"\x28\xb5\x2f\xfd", "zstd", ".zst"), (b"BZh", "bzip2", ".bz2"))
-_ASCII = bytes(range(128))
+_SINGLE_BYTES = ("ascii", "iso8859", "cp125", "koi8", "mac-")
+"""Codecs whose characters are one byte each, of which those below 128 are ASCII's."""
 _SHOWN = 4
 
 
@@ -64,7 +65,7 @@ class Utf8Blocks:
         self._decoder = codec.incrementaldecoder()
         self._fresh = codec.incrementaldecoder
         self._clean = self._decoder.getstate()
-        self._keeps_ascii = _keeps_ascii(encoding)
+        self._keeps_ascii = codec.name.startswith(_SINGLE_BYTES)
         self._begun = False
         self._beginning = b""
         self._ended = False
@@ -157,15 +158,9 @@ class Utf8Blocks:
         readers = [name for name in ("utf-8", "cp1252", "latin-1") if name != self._name and _reads(name, sample)]
         if b"\0" in self._beginning and not self._name.startswith("utf-16"):
             readers.insert(0, "utf-16")
-        return f"These would read it: {', '.join(readers)}. Declare the one that the file was written with." if readers else "Correct the file."
-
-
-def _keeps_ascii(encoding: str) -> bool:
-    """Whether ASCII bytes are themselves in it, whatever stands around them is decoded."""
-    try:
-        return _ASCII.decode(encoding).encode() == _ASCII
-    except UnicodeError:
-        return False
+        if not readers:
+            return "Correct the file."
+        return f"These would read it: {', '.join(readers)}. Declare the one that the file was written with."
 
 
 def _reads(encoding: str, sample: bytes) -> bool:

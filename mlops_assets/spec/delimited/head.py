@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from mlops_assets.spec.sources import CsvFormat
 LONGEST_ROW = 2**27
 """Bytes that a row may have at most; a quote that is not closed would else take in the whole file."""
 _BLOCK = 2**16
+_NUMBER = re.compile(r"[+-]?[\d.,]+([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def read_head(blocks: Utf8Blocks, form: CsvFormat, block: int = _BLOCK) -> Head:
     _once(form.names or (), "the declared names")
     data, start, first = _first_row(blocks, dialect, form.skip_lines, block)
     if first is None:
-        return Head(form.names, (), bool(form.names), b"", form.skip_lines + 1, b"", form.skip_lines + 1)
+        rest = b"" if form.header else data[start:]
+        return Head(form.names, (), bool(form.names), b"", form.skip_lines + 1, rest, form.skip_lines + 1)
     row = data[first.start : first.end]
     if form.header:
         rest, following = data[first.next :], first.line + line_ends(data[first.start : first.next])
@@ -116,4 +119,5 @@ def _once(names: tuple[str, ...], where: str, line: int | None = None) -> None:
     repeated = next((name for name, times in Counter(names).items() if times > 1), None)
     if repeated is not None:
         do = "Declare names for all columns: the header line is then passed over. If the first line is data, declare header: false too."
-        raise Misread(f"column {repeated!r} stands in {where} more than once.", line=line, do=do if line else None)
+        data = " The first row looks like data, not like names." if line and _NUMBER.fullmatch(repeated) else ""
+        raise Misread(f"column {repeated!r} stands in {where} more than once.{data}", line=line, do=do if line else None)

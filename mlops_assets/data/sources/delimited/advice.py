@@ -18,7 +18,7 @@ def ragged(row: Row, chunk: Chunk, all_rows: Sequence[Row], head: Head, dialect:
     found = len(fields(text, dialect))
     counts = [len(fields(chunk.data[one.start : one.end], dialect)) for one in all_rows]
     others = sum(count != expected for count in counts) - 1
-    more = f" (so do {others} more rows up to line {all_rows[-1].line})" if others else ""
+    more = f" (so {'has' if others == 1 else 'have'} {others} other up to line {all_rows[-1].line})" if others else ""
     of = "columns are declared" if head.declared else f"are in the first row, line {head.line}"
     beginning = f" It begins with {text[:_SHOWN].decode(errors='ignore')!r}." if shown else ""
     said = f"this row has {_fields(found)}{more}, but {expected} {of}.{beginning}"

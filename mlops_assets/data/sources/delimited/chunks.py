@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mlops_assets.data.sources.delimited.quotes import length_of_whole_rows
+from mlops_assets.data.sources.delimited.quotes import length_of_whole_rows, line_ends_fast
 from mlops_assets.spec.delimited import LONGEST_ROW, Dialect, Head, Misread, Undecodable, line_ends, rows
 
 
@@ -39,8 +39,9 @@ def chunks(blocks: Callable[[int], bytes], head: Head, dialect: Dialect, size: i
         data, final = data + more, not more
         length = _whole(data, dialect, line, final=final)
         if length:
-            yield Chunk(data[:length], line, number)
-            line, number, data = line + line_ends(data[:length]), number + 1, data[length:]
+            whole, data = data[:length], data[length:]
+            yield Chunk(whole, line, number)
+            line, number = line + line_ends_fast(whole), number + 1
         elif len(data) > LONGEST_ROW:
             for _ in rows(data, dialect, line=line):
                 break

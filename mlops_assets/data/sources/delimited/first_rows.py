@@ -54,8 +54,6 @@ def _is_comment(first: bytes, following: Sequence[bytes], dialect: Dialect) -> b
     others = [row for row in following if not row.startswith(mark)]
     if not others:
         return False
-    if following[0].startswith(mark) and others == list(following[-len(others) :]):
-        return True
     counts = {len(fields(row, dialect)) for row in others}
     return len(counts) == 1 and counts != {len(fields(first, dialect))}
 

@@ -18,14 +18,20 @@ from mlops_assets.spec.delimited import Head, Misread
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LOOKED_AT = 1000
+_ROWS = 1000
+_CELLS = 50_000
 _ENOUGH = 20
 _FREQUENT = 0.1
 _YEARS = (1800.0, 2200.0)
 _NOTHING = {"", "?", "-", "na", "n/a", "nan", "null", "none", "inf", "-inf"}
 _KINDS = {
     "number": re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?"),
-    "time": re.compile(r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d.*)?|\d\d?[./-]\d\d?[./-]\d{2,4}( \d\d?:\d\d.*)?|\d{4}/\d\d?/\d\d?|\d\d?:\d\d(:\d\d)?"),
+    "time": re.compile(
+        r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d.*)?"
+        r"|\d{4}/\d\d?/\d\d?( \d\d?:\d\d.*)?"
+        r"|\d\d?[./-]\d\d?[./-]\d{2,4}( \d\d?:\d\d.*)?"
+        r"|\d\d?:\d\d(:\d\d)?"
+    ),
 }
 
 
@@ -36,30 +42,24 @@ def look_at_header(head: Head, table: pa.Table) -> None:
         Misread: for a first row that is unmistakably data.
     """
     cells = [cell.strip() for cell in head.written]
-    rows = [[value or "" for value in row.values()] for row in table.slice(0, _LOOKED_AT).to_pylist()]
-    columns = [[value.strip() for value in column if value.strip() != cell] for cell, column in zip(cells, _columns(rows), strict=False)]
-    whole = [[value.strip() for value in column] for column in _columns(rows)]
-    if not rows or len(whole) != len(cells):
+    rows = min(_ROWS, max(_ENOUGH, _CELLS // len(cells)))
+    columns = [[(value or "").strip() for value in column.to_pylist()] for column in table.slice(0, rows).columns]
+    if not table.num_rows:
         return
-    kinds = [_kind_of(column) for column in whole]
+    kinds = [_kind_of(column) for column in columns]
     typed = [place for place, kind in enumerate(kinds) if kind is not None]
     alike = [place for place in typed if _kind(cells[place]) == kinds[place]]
-    reason = None
-    if typed and alike == typed and not _may_be_names(cells, whole, typed, kinds):
-        count = f"{len(typed)} column" + ("s" if len(typed) > 1 else "")
-        reason = f"{count} of numbers or times, and the first row has a number or a time in each of them"
-    elif not typed and _words_are_values(cells, whole):
-        reason = f"its words are frequent values of the {len(columns)} columns below it"
-    if reason is not None:
-        raise Misread(
-            f"the first row looks like data and not like names: there are {reason}." if typed else f"the first row looks like data: {reason}.",
-            line=head.line,
-            do="Give names: [...] and header: false. If these are the names, write them as names: [...] and keep header: true.",
-        )
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+    if typed and alike == typed and not _may_be_names(cells, columns, typed, kinds):
+        sure = f"each column of numbers or times ({len(typed)} of {len(cells)}) has a number or a time in it too"
+    elif not typed and _words_are_values(cells, columns):
+        sure = "its words are frequent values of the columns below it"
+    else:
+        return
+    raise Misread(
+        f"the first row looks like data, not like names: {sure}.",
+        line=head.line,
+        do="Declare names: [...] and header: false. If these are the names, write them as names: [...] and keep header: true.",
+    )
 
 
 def _kind(text: str) -> str | None:

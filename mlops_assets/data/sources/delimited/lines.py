@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 from mlops_assets.data.sources.delimited.chunks import Chunk
 from mlops_assets.data.sources.delimited.parsing import Parser
@@ -40,8 +39,7 @@ class Lines:
 
     def _lines(self, number: int) -> list[int]:
         try:
-            with closing(self._again()) as chunks:
-                found = next((chunk for chunk in chunks if chunk.number == number), None)
-                return [row.line for row in self._parser.rows(found)] if found is not None else []
+            found = next((chunk for chunk in self._again() if chunk.number == number), None)
+            return [row.line for row in self._parser.rows(found)] if found is not None else []
         except (Misread, OSError, EOFError):
             return []

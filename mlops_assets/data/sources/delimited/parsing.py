@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlops_assets.data.sources.delimited.advice import ragged
@@ -12,9 +13,12 @@ from mlops_assets.spec.delimited import Dialect, Head, Misread, Row, Utf8Blocks,
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions
 
 _MARK = b"\xef\xbb\xbf"
 _DAMAGE = bytes(8)
+_ONE_BLOCK = 2**30
+_SPACES = tuple(bytes([mark]) for mark in b" \t\x0b\x0c\x1c\x1d\x1e\x1f")
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,19 @@ class Parser:
         """
         import pyarrow as pa
 
-        names = self.head.names or ()
         if _DAMAGE in chunk.data:
             line = chunk.line + line_ends(chunk.data[: chunk.data.index(_DAMAGE)])
             do = "The file is damaged or not yet written; utf-16 and utf-32 must be declared as encoding."
             raise Misread("there are NUL bytes instead of text.", line=line, do=do)
         try:
-            columns = self._columns(self._rows_only(chunk))
+            table = self._columns(self._rows_only(chunk))
         except pa.ArrowInvalid as error:
             kept = self._looked_at(chunk)
             if len(kept) == len(chunk.data):
                 last = chunk.line + line_ends(chunk.data)
                 raise Misread(f"the rows of lines {chunk.line} to {last} cannot be read.", line=chunk.line) from error
-            columns = self._columns(kept)
-        return pa.table(columns, names=list(names))
+            table = self._columns(kept)
+        return table.rename_columns(list(self.head.names or ()))
 
     def rows(self, chunk: Chunk) -> Iterator[Row]:
         """Where the rows of its table are."""
@@ -84,42 +87,60 @@ class Parser:
                 raise ragged(row, chunk, [*self.rows(chunk)], self.head, self.dialect, shown=self.shown)
         return self._joined(chunk)
 
-    def _columns(self, data: bytes) -> list[pa.Array]:
+    def _columns(self, data: bytes) -> pa.Table:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
-        names = [str(number) for number in range(len(self.head.names or ()))]
         if not data.strip(b"\r\n"):
-            return [pa.array([], pa.string()) for _ in names]
-        quote = self.dialect.quote if self.dialect.quote and self.dialect.quote in data else None
+            return pa.table({name: pa.array([], pa.string()) for name in self._numbers})
+        quoted = self.dialect.quote is not None and self.dialect.quote in data
         if data.startswith(_MARK):
             data = b"\n" + data
-        table = arrow_csv.read_csv(
-            pa.py_buffer(data),
-            read_options=arrow_csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=self.dialect.separator.decode(),
-                quote_char=quote.decode() if quote else False,
-                double_quote=quote is not None,
-                newlines_in_values=quote is not None,
-                ignore_empty_lines=True,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
+        read, convert = self._options
+        table = arrow_csv.read_csv(pa.py_buffer(data), read_options=read, parse_options=self._marks(quoted=quoted), convert_options=convert)
+        if not self.dialect.strip or not _may_have_spaces(data, quoted=quoted):
+            return table
+        return pa.table([_stripped(column) for column in table.columns], names=self._numbers)
+
+    @property
+    def _numbers(self) -> list[str]:
+        """Names for Arrow, which need not be careful with what is in them."""
+        return [str(number) for number in range(len(self.head.names or ()))]
+
+    @cached_property
+    def _options(self) -> tuple[ReadOptions, ConvertOptions]:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        return arrow_csv.ReadOptions(column_names=self._numbers, block_size=_ONE_BLOCK, use_threads=False), arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(self._numbers, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
         )
-        columns = [column.combine_chunks() for column in table.columns]
-        return [_stripped(column) for column in columns] if self.dialect.strip else columns
+
+    def _marks(self, *, quoted: bool) -> ParseOptions:
+        from pyarrow import csv as arrow_csv
+
+        return arrow_csv.ParseOptions(
+            delimiter=self.dialect.separator.decode(),
+            quote_char=self.dialect.quote.decode() if self.dialect.quote and quoted else False,
+            double_quote=quoted,
+            newlines_in_values=quoted,
+            ignore_empty_lines=True,
+        )
 
 
-def _stripped(values: pa.Array) -> pa.Array:
+def _may_have_spaces(data: bytes, *, quoted: bool) -> bool:
+    """Whether any field may have white space in it."""
+    return quoted or not data.isascii() or any(mark in data for mark in _SPACES)
+
+
+def _stripped(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text without white space around it; what is then empty is null. Most columns have none, which is quickly seen."""
     import pyarrow.compute as pc
 
-    if not _may_be_spaced(values):
+    if not any(_may_be_spaced(chunk) for chunk in values.chunks):
         return values
     trimmed = pc.utf8_trim_whitespace(values)
     return pc.if_else(pc.equal(trimmed, ""), None, trimmed)

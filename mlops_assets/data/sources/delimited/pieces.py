@@ -20,7 +20,7 @@ from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.paths import is_url, open_file
 from mlops_assets.data.sources.pieces import Piece
 from mlops_assets.errors import MlopsError
-from mlops_assets.spec.delimited import Dialect, Misread, Utf8Blocks, read_head
+from mlops_assets.spec.delimited import Dialect, Head, Misread, Utf8Blocks, read_head
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from mlops_assets.spec.sources import CsvFormat
 
 CHUNK_BYTES = 2**22
-"""About how many bytes are parsed at once by one thread."""
+"""About how many bytes are parsed at once by one thread, where columns are few."""
+HEAD_BYTES = 2**16
+"""Bytes in which the first row is looked for at first."""
+_FEW = 256
 
 
 def file_pieces(path: str, form: CsvFormat, *, shown: bool) -> Iterator[Piece]:
@@ -52,15 +55,15 @@ def file_pieces(path: str, form: CsvFormat, *, shown: bool) -> Iterator[Piece]:
 def _pieces(path: str, form: CsvFormat, read: Callable[[int], bytes], shown: bool) -> Iterator[Piece]:
     import pyarrow as pa
 
-    size = min(CHUNK_BYTES, pieces.PIECE_BYTES)
     blocks = Utf8Blocks(read, form.encoding)
-    head = read_head(blocks, form, min(size, 2**16))
+    head = read_head(blocks, form, min(CHUNK_BYTES, HEAD_BYTES))
     if head.names is None:
         yield Piece(pa.table({}), text=True, origin=path)
         return
     dialect = Dialect.of(form)
+    size = _chunk_size(head)
     parser = Parser(head, dialect, blocks, shown)
-    lines = Lines(lambda: _again(path, form, size), parser)
+    lines = Lines(lambda: _again(path, form), parser)
     waiting: list[pa.Table] = []
     bytes_waiting = first = seen = 0
     for chunk, table in _parsed(_looked_at(chunks(blocks, head, dialect, size), parser, form), parser):
@@ -110,11 +113,17 @@ def _parsed(found: Iterator[Chunk], parser: Parser) -> Iterator[tuple[Chunk, pa.
         raise failed
 
 
-def _again(path: str, form: CsvFormat, size: int) -> Iterator[Chunk]:
+def _again(path: str, form: CsvFormat) -> Iterator[Chunk]:
     """The chunks of a file that was read before."""
     with open_file(path) as stream:
         blocks = Utf8Blocks(stream.read, form.encoding)
-        yield from chunks(blocks, read_head(blocks, form, min(size, 2**16)), Dialect.of(form), size)
+        head = read_head(blocks, form, min(CHUNK_BYTES, HEAD_BYTES))
+        yield from chunks(blocks, head, Dialect.of(form), _chunk_size(head))
+
+
+def _chunk_size(head: Head) -> int:
+    """Enough for the number of columns, since each column of each chunk costs some time of its own."""
+    return min(CHUNK_BYTES * (1 + len(head.names or ()) // _FEW), pieces.PIECE_BYTES)
 
 
 @contextmanager
@@ -125,12 +134,13 @@ def _located(path: str) -> Iterator[None]:
         where = path if error.line is None else f"{path}:{error.line}"
         raise SourceError(error.found, where=where, valid=error.valid, do=error.do) from error
     except PermissionError as error:
-        raise SourceError("it may not be read: permission denied.", where=path, do="Give the user of mlops the right to read it.") from error
+        raise SourceError("it may not be read: permission denied.", where=path, do="Give mlops the right to read it.") from error
     except FileNotFoundError as error:
         raise SourceError("there is no such file.", where=path, do="It was there when its folder was listed; read again.") from error
     except (OSError, EOFError) as error:
         if Path(path).is_dir():
-            raise SourceError("this is a folder, not a file.", where=path, do=f"Write {path.rstrip('/')}/* to read all files in it.") from error
+            do = f"Write {path.rstrip('/')}/* to read all files in it."
+            raise SourceError("this is a folder, not a file.", where=path, do=do) from error
         raise SourceError(f"it cannot be read to its end: {error}.", where=path, do=_repair(path)) from error
     except MlopsError:
         raise
