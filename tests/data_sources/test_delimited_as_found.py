@@ -92,6 +92,12 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(read: Any, mark: bytes, 
     assert read(mark + "id,x\n1,a\n".encode(encoding), encoding=encoding)[0] == ["id", "x"]
 
 
+def test_a_byte_order_mark_within_a_file_is_text_wherever_blocks_end(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in (1, 2**22):
+        monkeypatch.setattr(delimited, "CHUNK_BYTES", size)
+        assert read("id,x\n1,a\n\ufeff2,b\n")[1] == [("1", "a"), ("\ufeff2", "b")]
+
+
 @pytest.mark.parametrize(
     ("content", "form", "line", "said"),
     [

@@ -43,7 +43,5 @@ def test_the_header_of_a_packed_file_is_known(tmp_path: Path, name: str, packed:
     ("content", "form"),
     [(b"id,M\xfcller\n", {}), (b'id,"x\n', {}), (b"a,a\n", {}), (b"", {}), (b"id\n", {"encoding": "klingon"}), (b"id\n", {"quote": ","})],
 )
-def test_a_header_that_cannot_be_read_is_unknown_and_no_failure_of_the_check(
-    tmp_path: Path, content: bytes, form: dict[str, Any]
-) -> None:
+def test_a_header_that_cannot_be_read_is_unknown_and_no_failure_of_the_check(tmp_path: Path, content: bytes, form: dict[str, Any]) -> None:
     assert known(tmp_path, content, **form) == ()

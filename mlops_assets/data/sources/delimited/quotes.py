@@ -1,4 +1,4 @@
-"""Finding where lines and rows end, fast, in text whose quotes are plainly well formed."""
+"""Finding where lines and rows end without looking at each row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LF, _CR = b"\n\r"
 def length_of_whole_rows(data: bytes, dialect: Dialect, *, final: bool) -> int | None:
     """Bytes of whole rows at the beginning of ``data``, which begins with a row and has no comments.
 
-    Without ``final`` more may follow. None: its quotes are not plainly well formed, so that each row must be looked at.
+    Without ``final`` more may follow. None: a quote is wrong, and the row that it is in must be looked for.
     """
     if dialect.quote is None or dialect.quote not in data:
         return len(data) if final else _after_last_line(data, 0, len(data))
@@ -24,7 +24,10 @@ def length_of_whole_rows(data: bytes, dialect: Dialect, *, final: bool) -> int |
     text = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(text == dialect.quote[0])
     if not _well_formed(text, places, dialect):
-        return None
+        structural = _structural(data, places, dialect)
+        if structural is None:
+            return None
+        places = structural
     if final:
         return len(data) if len(places) % 2 == 0 else None
     return _last_end_outside(data, places)
@@ -57,12 +60,51 @@ def _well_formed(text: np.ndarray[Any, Any], places: np.ndarray[Any, Any], diale
     return bool(beside[text[begins - 1]].all() and beside[text[ends + 1]].all())
 
 
+def _structural(data: bytes, places: np.ndarray[Any, Any], dialect: Dialect) -> np.ndarray[Any, Any] | None:
+    """The quotes that open and close fields, in turn, where others stand in the middle of fields; None: one closes within a field."""
+    import numpy as np
+
+    text = np.frombuffer(data, np.uint8)
+    separates = np.zeros(256, bool)
+    separates[[*dialect.separator, *b"\r\n"]] = True
+    opens = separates[text[places - 1]]
+    opens[0] |= places[0] == 0
+    openers = np.flatnonzero(opens).tolist()
+    doubled = [*(np.diff(places) == 1).tolist(), False]
+    at = places.tolist()
+    found: list[int] = []
+    after = 0
+    for opener in openers:
+        if opener < after:
+            continue
+        close = opener + 1
+        while close < len(at) and doubled[close]:
+            close += 2
+        found.append(at[opener])
+        if close >= len(at):
+            break
+        if not _ends_field(data, at[close] + 1, dialect):
+            return None
+        found.append(at[close])
+        after = close + 1
+    return np.array(found, np.int64)
+
+
+def _ends_field(data: bytes, position: int, dialect: Dialect) -> bool:
+    """Whether a field that was closed before ``position`` ends there, as far as is known."""
+    following = data[position : position + 1]
+    while dialect.strip and following in (b" ", b"\t") and following != dialect.separator:
+        position += 1
+        following = data[position : position + 1]
+    return following in (dialect.separator, b"\r", b"\n", b"")
+
+
 def _last_end_outside(data: bytes, places: np.ndarray[Any, Any]) -> int:
-    """After the last line end that is outside of quotes; a quote at the very end may be half of a doubled one."""
+    """After the last line end that is outside of quotes, which ``places`` opens and closes in turn."""
     count = len(places)
     begin, end = 0, len(data)
-    if count % 2 or places[-1] == len(data) - 1:
-        count -= 2 - count % 2
+    if count % 2:
+        count -= 1
         end = int(places[count])
     while True:
         begin = int(places[count - 1]) + 1 if count else 0
