@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.data.sources import pieces
@@ -93,6 +93,7 @@ def written(draw: st.DrawFn) -> Written:
         text += _row(row, separator, quote, comment, draw(st.booleans())) + draw(end)
     if text and draw(st.booleans()):
         text = LINE_END.sub("", text[-2:]).join([text[:-2], ""]) if LINE_END.search(text[-1:]) else text
+    assume(not text.startswith("\ufeff"))
     cells = [[(value.strip() if strip else value) or None for value in row] for row in table]
     lines = [1 + sum(match.end() <= start for match in LINE_END.finditer(text)) for start in starts]
     return Written(text.encode(encoding), list(form.names or ()), cells, lines, form)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 1000
-_CELLS = 50_000
+_CELLS = 10_000
 _ENOUGH = 20
 _FREQUENT = 0.1
 _YEARS = (1800.0, 2200.0)

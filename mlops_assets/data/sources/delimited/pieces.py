@@ -104,7 +104,7 @@ def _parsed(found: Iterator[Chunk], parser: Parser) -> Iterator[tuple[Chunk, pa.
                 chunk, failed = None, error
             if chunk is not None:
                 waiting.append((chunk, pool.submit(parser.table, chunk)))
-            while waiting and (chunk is None or len(waiting) > threads):
+            while waiting and (chunk is None or len(waiting) > 2 * threads):
                 done, table = waiting.popleft()
                 yield done, table.result()
             if chunk is None:
