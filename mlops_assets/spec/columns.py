@@ -97,7 +97,7 @@ def _valid_in(kind: str) -> Callable[[Any], Any]:
         return as_text
     if kind == "decimal":
         return _with_its_digits
-    return _number if kind in NUMBERS else plain
+    return plain
 
 
 def _missing_in(kind: str) -> Callable[[Any], Any]:
@@ -107,14 +107,6 @@ def _missing_in(kind: str) -> Callable[[Any], Any]:
 
 def _with_its_digits(value: Any) -> Any:
     return value if isinstance(value, WrittenInt | WrittenFloat) else plain(value)
-
-
-def _number(value: Any) -> Any:
-    """Also of a text that is one, such as `1e3`, which YAML does not read as a number."""
-    try:
-        return float(value) if isinstance(value, str) else plain(value)
-    except ValueError:
-        return value
 
 
 class SourceColumn(Column):

@@ -38,7 +38,7 @@ def read(source: UrlSource, dataset: Dataset, window: Window | None, context: So
         return parquet.read_file(file, dataset, window)
     if source.format == "json":
         return json_lines.read_file(file)
-    return csv.read_file(file, source.csv)
+    return csv.read_file(file, source.csv, dataset)
 
 
 def fetch(source: UrlSource, context: SourceContext) -> Path:
