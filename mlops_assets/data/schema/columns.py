@@ -53,11 +53,17 @@ class Casting:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """The kind of each column, in their order, as far as is known by what was taken."""
+        """The kind of each column, as far as is known by what was taken.
+
+        They are in the order of the source; those of a part of history come last, so that the order does not depend on what is read first.
+        """
         if self._pinned is not None:
             return self._pinned
         kinds: dict[str, str] = {}
-        for name, inferred in self._inferred.items():
+        columns = self._dataset.columns
+        of_a_part = [name for name, column in columns.items() if name in self._inferred and (column.since or column.until)]
+        for name in [*(name for name in self._inferred if name not in of_a_part), *of_a_part]:
+            inferred = self._inferred[name]
             declared = self._dataset.columns.get(name)
             kind = inferred.kind if declared is None or _scale_open(self._dataset, name) else declared_kind(self._dataset, name)
             times = (self._dataset.event_time, self._dataset.available_at)
