@@ -22,6 +22,7 @@ _PACKED = ((b"\x1f\x8b", "gzip", ".gz"), (b"PK\x03\x04", "zip", ".zip"), (b"\x28
 _SINGLE_BYTES = ("ascii", "iso8859", "cp125", "koi8", "mac-")
 """Codecs whose characters are one byte each, of which those below 128 are ASCII's."""
 _SHOWN = 4
+_BEGINNING = 2**10
 
 
 class Undecodable(Exception):
@@ -67,7 +68,7 @@ class Utf8Blocks:
         self._clean = self._decoder.getstate()
         self._keeps_ascii = codec.name.startswith(_SINGLE_BYTES)
         self._begun = False
-        self._beginning = b""
+        self._beginning = self._ahead = b""
         self._ended = False
 
     @property
@@ -83,11 +84,12 @@ class Utf8Blocks:
         """
         text = b""
         while not text and not self._ended:
-            block = self._block(size)
+            if not self._begun:
+                self._beginning = self._ahead = self._block(_BEGINNING)
+            block = self._block(size if self._begun else max(size, 4))
             self._ended = not block
             if not self._begun:
                 self._begun = True
-                self._beginning = block[:64]
                 text = self._first(block)
             else:
                 text = block if self._is_utf8 else self._decoded(block)
@@ -102,23 +104,27 @@ class Utf8Blocks:
         return None
 
     def _block(self, size: int) -> bytes:
-        wanted = size if self._begun else max(size, 4)
-        parts: list[bytes] = []
+        block, self._ahead = self._ahead[:size], self._ahead[size:]
+        parts = [block]
+        wanted = size - len(block)
         while wanted > 0 and (part := bytes(self._read(wanted))):
             parts.append(part)
             wanted -= len(part)
         return b"".join(parts)
 
     def _first(self, block: bytes) -> bytes:
-        mark, encoding = next(((mark, name) for mark, name in _MARKS if block.startswith(mark)), (b"", ""))
         family = self._name.replace("_", "-")
+        marks = [(mark, name) for mark, name in _MARKS if block.startswith(mark)]
+        mark, encoding = next((one for one in marks if family.startswith(one[1])), next(iter(marks), (b"", "")))
         if encoding and not family.startswith(encoding):
             raise Misread(
                 f"the file begins with the byte order mark of {encoding}. The encoding is declared as {self._encoding}.",
                 line=1,
                 do=f"Declare encoding: {encoding}.",
             )
-        if family.startswith(("utf-16", "utf-32")) and not mark and block and block.isascii() and b"\0" not in block:
+        beginning = self._beginning
+        plain = beginning.isascii() and b"\0" not in beginning and (b"\n" in beginning or b"\r" in beginning)
+        if family.startswith(("utf-16", "utf-32")) and not mark and plain:
             raise Misread(f"this is no {self._encoding}: its bytes are those of plain text.", line=1, do="Declare encoding: utf-8.")
         if self._is_utf8:
             return block[len(mark) :]

@@ -102,7 +102,7 @@ def _texts(row: bytes, dialect: Dialect, blocks: Utf8Blocks, line: int) -> tuple
     if wrong is not None:
         raise wrong.at(line + line_ends(wrong.before))
     if b"\0" in row:
-        raise Misread("the first row holds NUL bytes, so this is no text in the declared encoding.", line=line, do="Try encoding: utf-16.")
+        raise Misread("the first row holds NUL bytes: this is no text in the declared encoding.", line=line, do="Try utf-16 or utf-32.")
     return tuple(field.decode() for field in fields(row, dialect))
 
 
