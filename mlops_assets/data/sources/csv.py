@@ -113,4 +113,9 @@ def _hint(form: CsvFormat, message: str) -> str:
     return f"The separator is declared as {form.separator!r}, the quote character as {form.quote!r}; check both."
 
 
-SOURCE = SourceKind(read, rereadable=True, has_history=lambda source, _: has_file_per_partition(source.path))
+SOURCE = SourceKind(
+    read,
+    rereadable=True,
+    has_history=lambda source, _: has_file_per_partition(source.path),
+    files=lambda source, *about: files_of(source.path, *about),
+)
