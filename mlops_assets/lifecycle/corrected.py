@@ -8,7 +8,7 @@ the files, so that the next look is cheap again. Other sources say nothing until
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import MlopsError
@@ -84,9 +84,9 @@ class SourceNow:
             return f"{self.dataset}: {self._files()}; {_span(self.suspected)} may be affected; {self._do(self.suspected)}"
         if not self.differing:
             return None
-        shown = "; ".join(f"{one.partition}: {one}" if one.partition else str(one) for one in self.differing[:_SHOWN])
+        shown = ", ".join(f"{one.partition} ({one})" if one.partition else str(one) for one in self.differing[:_SHOWN])
         more = len(self.differing) - _SHOWN
-        rest = f"; and {more} more, up to {self.differing[-1].partition}" if more > 0 else ""
+        rest = f" and {more:,} more, up to {self.differing[-1].partition}" if more > 0 else ""
         which = "the table" if self.differing[0].partition is None else _count(len(self.differing))
         return f"{self.dataset}: the source of {which} is no longer what was read: {shown}{rest}; {self._do(self.keys)}"
 
@@ -161,16 +161,16 @@ class _Look:
         whole = FileChanges()
         for found in {*changes.values()}:
             whole = whole.joined(found)
-        counts = {"compared": len(states), "unknown": len(stored) - len(states)}
+        seen = SourceNow(self.name, compared=len(states), unknown=len(stored) - len(states))
         if not changes:
-            return SourceNow(self.name, **counts)
+            return seen
         if limit is not None and sum(self.now.size(name) for name in {name for key in changes for name in self.now.read_for(key)}) > limit:
-            return SourceNow(self.name, suspected=[*changes], files=whole, **counts)
+            return replace(seen, suspected=[*changes], files=whole)
         differing = self._compared({key: stored[key] for key in changes}, changes)
         problems = {one.problem for one in differing if one.change is None}
         if len(differing) == len(changes) > 1 and len(problems) == 1 and all(one.change is None for one in differing):
-            return SourceNow(self.name, suspected=[*changes], files=whole, problem=problems.pop(), **counts)
-        return SourceNow(self.name, differing=differing, files=whole if differing else None, **counts)
+            return replace(seen, suspected=[*changes], files=whole, problem=problems.pop())
+        return replace(seen, differing=differing, files=whole if differing else None)
 
     def _stored(self, keys: Iterable[str | None]) -> dict[str | None, Manifest]:
         """Current versions of those partitions that were read as is declared today and can be read again, oldest first."""

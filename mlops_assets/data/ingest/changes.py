@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.store import Manifest, Store, StoreError
@@ -156,15 +157,14 @@ class Comparison:
         else:
             both, one = [], self._pairs("gone g", limit, right=False)
             other = self._pairs("fresh f", limit, left=False)
-        if not both and one and other:
-            return [pair for pairs in zip(one, other, strict=False) for pair in pairs][:limit]
-        return (both + one + other)[:limit]
+        return (both + [pair for pairs in zip_longest(one, other) for pair in pairs if pair is not None])[:limit]
 
     def _pairs(self, source: str, limit: int, *, left: bool = True, right: bool = True) -> list[Any]:
         order = ", ".join(f"{'g' if left else 'f'}.{self._names[name]}" for name in self._key or self.shared)
         parts = []
         for side, wanted in (("g", left), ("f", right)):
-            table = self._sql.execute(f"select {side}.* from {source} order by {order} limit {limit}").to_arrow_table() if wanted else None
+            query = f"select {side}.* from {source} order by {order} limit {limit}"
+            table = self._sql.sql(query).to_arrow_table() if wanted else None
             rows = None if table is None else table.rename_columns(self.shared).to_pylist()
             parts.append(rows)
         count = max(len(part) for part in parts if part is not None)

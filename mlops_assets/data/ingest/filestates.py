@@ -58,7 +58,7 @@ class FilesNow:
     def read_for(self, key: str | None) -> list[str]:
         """The files that partition ``key`` would be read from, by their paths as the project has them; none where they are not there."""
         calendar = self._dataset.calendar
-        if key is None or calendar is None or not has_file_per_partition(self._dataset.source.detail.path):
+        if key is None or calendar is None or not has_file_per_partition(str(getattr(self._dataset.source.detail, "path", ""))):
             if self._whole is None:
                 self._whole = self._listed(None)
             return self._whole

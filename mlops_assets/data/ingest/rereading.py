@@ -30,30 +30,32 @@ class Reread:
 
     Attributes:
         key: its key, None for an unpartitioned table.
-        stored: its current version.
+        stored: its current version; None where there is none.
         change: what is different; None where that cannot be said.
         problem: why it cannot be read or compared, or would not be stored; None where it would.
         read_from: in which state the files are from which it was read now.
         rows: its valid rows now, where they could be read.
         violations: what is broken in rows now.
+        undated: rows of the whole read whose event time cannot be read.
     """
 
     key: str | None
-    stored: Manifest
+    stored: Manifest | None
     change: Change | None
     problem: str | None = None
     read_from: Mapping[str, Any] | None = None
     rows: pa.Table | None = None
     violations: tuple[Violation, ...] = ()
+    undated: tuple[Violation, ...] = ()
 
 
 def reread(
-    dataset: Dataset, stored: Mapping[str | None, Manifest], store: Store, context: SourceContext, *, now: datetime | None = None
+    dataset: Dataset, stored: Mapping[str | None, Manifest | None], store: Store, context: SourceContext, *, now: datetime | None = None
 ) -> Iterator[Reread]:
     """Each stored partition beside its source, one after the other; what cannot be read says why.
 
     Args:
-        stored: current versions by key.
+        stored: current versions by key; None for a partition that has none, of which all rows are new.
         now: the moment, which decides the newest complete partition; default: the clock.
     """
     calendar = dataset.calendar
@@ -69,7 +71,7 @@ def reread(
             yield Reread(key, stored[key], None, str(error))
 
 
-def _beside(dataset: Dataset, key: str | None, before: Manifest, rows: CheckedRows, store: Store, context: SourceContext) -> Reread:
+def _beside(dataset: Dataset, key: str | None, before: Manifest | None, rows: CheckedRows, store: Store, context: SourceContext) -> Reread:
     start, end = rows.spans[key]
     bad = broken(rows.findings, start, end)
     valid = kept(rows.table, start, end, bad)
@@ -77,11 +79,12 @@ def _beside(dataset: Dataset, key: str | None, before: Manifest, rows: CheckedRo
     found = violations(dataset, rows.findings, start, end, rows.numbers, rows.origins.place) if len(bad) else []
     problem = refusal(dataset, key, end - start, len(bad), found)
     state = rows.origins.state(key, store, context.project) if rereadable(dataset) else None
+    undated = tuple(violations(dataset, rows.unreadable, 0, rows.origins.rows, range(rows.origins.rows), rows.origins.place))
     try:
-        change = change_of(dataset, store, before, valid, aside)
+        change = Change(added=valid.num_rows) if before is None else change_of(dataset, store, before, valid, aside)
     except StoreError as error:
-        return Reread(key, before, None, str(error), state, valid, tuple(found))
-    return Reread(key, before, change, problem, state, valid, tuple(found))
+        return Reread(key, before, None, str(error), state, valid, tuple(found), undated)
+    return Reread(key, before, change, problem, state, valid, tuple(found), undated)
 
 
 def unreadable_past(dataset: Dataset, keys: Sequence[str], context: SourceContext, now: datetime) -> list[str]:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from mlops_assets.spec.dataset import Dataset
 
-Note = Callable[[Manifest | None, "pa.Table"], Mapping[str, Any] | None]
-"""Given the version of a partition before (None: there is none) and its rows now: what to note of the new one."""
+Note = Callable[[Manifest, "pa.Table", "pa.Table | None"], Mapping[str, Any] | None]
+"""Given the version of a partition before, and its valid rows and those that are set aside now: what to note of the new version. None:
+nothing; empty: nothing is different, so the version before stays."""
 
 _WRITERS = 4
 _AHEAD = 16
