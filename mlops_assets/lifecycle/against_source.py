@@ -169,8 +169,18 @@ def _mismatch(workspace: Workspace, dataset: Dataset, one: Reread, files: str, h
     examples = [_example(dataset, before, now) for before, now in pairs]
     if found.removed and one.undated:
         reasons += [str(broken) for broken in one.undated]
-    counts = {"added": found.added, "removed": found.removed, "altered": found.altered}
-    return Mismatch(one.key, **counts, columns=columns, quarantined=aside, files=files, reasons=reasons, examples=examples, inexact=hidden)
+    return Mismatch(
+        one.key,
+        added=found.added,
+        removed=found.removed,
+        altered=found.altered,
+        columns=columns,
+        quarantined=aside,
+        files=files,
+        reasons=reasons,
+        examples=examples,
+        inexact=hidden,
+    )
 
 
 def _absent(one: Reread, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlops_assets.spec.dataset import Dataset
+
+_MEMORY = "2GB"
+"""What a comparison may use before it goes to disk."""
 
 ADDED, REMOVED, ALTERED = "added", "removed", "altered"
 
@@ -125,7 +129,9 @@ class Comparison:
         import duckdb
 
         self._sql: duckdb.DuckDBPyConnection = duckdb.connect(":memory:")
+        self._folder = tempfile.TemporaryDirectory(prefix="mlops-duckdb-")
         self._sql.execute("set timezone = 'UTC'; set enable_progress_bar = false")
+        self._sql.execute(f"set memory_limit = '{_MEMORY}'; set temp_directory = {_texts([self._folder.name])[1:-1]}")
         self._sql.register("given", self._now)
         alias = ", ".join(self._names[name] for name in self._before.columns)
         self._sql.execute(f"create view before as select {self._chosen()} from read_parquet({_texts(self._paths)}) as t({alias})")
@@ -145,6 +151,7 @@ class Comparison:
 
     def __exit__(self, *_: object) -> None:
         self._sql.close()
+        self._folder.cleanup()
 
     def examples(self, limit: int) -> list[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
         """Up to ``limit`` rows as they were and as they are, altered ones first; None on the side where there is no such row."""
@@ -179,8 +186,8 @@ class Comparison:
         return self._number(f"select count(*) from {table}")
 
     def _number(self, query: str) -> int:
-        row = self._sql.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        ((number,),) = self._sql.execute(query).fetchall()
+        return int(number)
 
     def _repeats_a_key(self, table: str) -> bool:
         columns = ", ".join(self._names[name] for name in self._key)
@@ -192,10 +199,8 @@ class Comparison:
     def _by_key(self, gone: int, fresh: int) -> None:
         others = [name for name in self.shared if name not in self._key]
         differs = ", ".join(f"count(*) filter (g.{self._names[name]} is distinct from f.{self._names[name]})" for name in others)
-        found = self._sql.execute(
-            f"select count(*){', ' + differs if differs else ''} from gone g join fresh f on {self._same_key()}"
-        ).fetchone()
-        self.altered, *counts = found or (0,)
+        query = f"select count(*){', ' + differs if differs else ''} from gone g join fresh f on {self._same_key()}"
+        ((self.altered, *counts),) = self._sql.execute(query).fetchall()
         self.added, self.removed = fresh - self.altered, gone - self.altered
         self.columns = {name: count for name, count in zip(others, counts, strict=True) if count}
 

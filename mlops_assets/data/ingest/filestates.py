@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.ingest.origins import named, recorded, states
-from mlops_assets.data.sources import SourceContext, SourceError, source_files
-from mlops_assets.data.sources.paths import has_file_per_partition, is_url
+from mlops_assets.data.sources import SourceContext, SourceError, file_per_partition, source_files
+from mlops_assets.data.sources.paths import is_url
 
 if TYPE_CHECKING:
     from mlops_assets.data.sources import Window
@@ -58,7 +58,7 @@ class FilesNow:
     def read_for(self, key: str | None) -> list[str]:
         """The files that partition ``key`` would be read from, by their paths as the project has them; none where they are not there."""
         calendar = self._dataset.calendar
-        if key is None or calendar is None or not has_file_per_partition(str(getattr(self._dataset.source.detail, "path", ""))):
+        if key is None or calendar is None or not file_per_partition(self._dataset):
             if self._whole is None:
                 self._whole = self._listed(None)
             return self._whole

@@ -17,7 +17,7 @@ from mlops_assets.data.ingest.typed import Read
 from mlops_assets.data.ingest.waiting import Waiting
 from mlops_assets.data.schema.checks import check
 from mlops_assets.data.schema.findings import Finding, merged, moved, shifted, violations
-from mlops_assets.data.sources import SourceContext, Window, has_history, in_order, reads_only_window
+from mlops_assets.data.sources import SourceContext, Window, file_per_partition, has_history, in_order, reads_only_window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,8 +82,23 @@ def read_partitions(
         yield from _whole(dataset, None, None, pins, context, entities)
     elif dataset.kind == "snapshot":
         yield from _snapshots(dataset, keys, pins, context, now, entities)
+    elif pins is not None and file_per_partition(dataset):
+        for run in _runs(dataset, keys):
+            yield from _events(dataset, run, pins, context, entities)
     elif keys:
         yield from _events(dataset, keys, pins, context, entities)
+
+
+def _runs(dataset: Dataset, keys: list[str]) -> Iterator[list[str]]:
+    """Keys that follow one another, together: files of partitions between those that are read are not needed, and need not be there."""
+    calendar, run = _calendar(dataset), list[str]()
+    for key in keys:
+        if run and calendar.distance(run[-1], key) != 1:
+            yield run
+            run = []
+        run.append(key)
+    if run:
+        yield run
 
 
 def _snapshots(

@@ -69,6 +69,8 @@ class Router:
         """
         import numpy as np
 
+        if partition is not None and partition not in self.keys:
+            return Routed(np.empty(0, np.int64), np.empty(0, np.int64), Counter({OTHER_PARTITION: table.num_rows}))
         times, dated = moments(table, self._dataset)
         ordinals = np.searchsorted(self._starts, times, side="right") - 1
         inside = dated & (ordinals >= 0) & (times < self._ends[np.maximum(ordinals, 0)])

@@ -58,7 +58,7 @@ class Waiting:
         routed = self._router.route(typed, unreadable, piece.partition)
         self.left_out.update(routed.left_out)
         self._read += np.bincount(routed.groups, minlength=len(self.keys))
-        if piece.partition is not None:
+        if piece.partition in self.keys:
             left = Counter(piece.left_out) + routed.left_out
             self._own[piece.partition] = self._own.get(piece.partition, Counter()) + left
             self._read[self.keys.index(piece.partition)] += sum(left.values())

@@ -6,6 +6,7 @@ A new kind is one file here, beside its declaration in :mod:`mlops_assets.spec.s
 from mlops_assets.data.sources.context import Progress, SourceContext, Window
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.reading import (
+    file_per_partition,
     fingerprint,
     has_history,
     in_order,
@@ -21,6 +22,7 @@ __all__ = [
     "SourceContext",
     "SourceError",
     "Window",
+    "file_per_partition",
     "fingerprint",
     "has_history",
     "in_order",
