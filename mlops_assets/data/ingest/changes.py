@@ -154,7 +154,7 @@ class Comparison:
         self._folder.cleanup()
 
     def examples(self, limit: int) -> list[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
-        """Up to ``limit`` rows as they were and as they are, altered ones first; None on the side where there is no such row."""
+        """Rows as they were and as they are: altered ones, then those of one side, with None on the other; up to ``limit`` of each side."""
         if not self.shared:
             return []
         if self.keyed:
@@ -164,7 +164,8 @@ class Comparison:
         else:
             both, one = [], self._pairs("gone g", limit, right=False)
             other = self._pairs("fresh f", limit, left=False)
-        return (both + [pair for pairs in zip_longest(one, other) for pair in pairs if pair is not None])[:limit]
+        alone = list(zip_longest(one, other))[: max(0, limit - len(both))]
+        return both + [side for pair in alone for side in pair if side is not None]
 
     def _pairs(self, source: str, limit: int, *, left: bool = True, right: bool = True) -> list[Any]:
         order = ", ".join(f"{'g' if left else 'f'}.{self._names[name]}" for name in self._key or self.shared)

@@ -1,7 +1,7 @@
-"""Columns that nobody declared and that were pinned as numbers, though what is written is more than these numbers hold.
+"""Columns that nobody declared and that were pinned as numbers or dates, though what is written is more than these hold.
 
 Reading with the pinned type gives the stored value again, and so hides it: `12345678901234567891` is `1.2345678901234567e+19` as float64,
-and `007` is `7` as int64. So the values are held against what is written.
+`007` is `7` as int64, and a time of day is gone in a date. So the values are held against what is written.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ EXAMPLES = 3
 
 _CODE = r"^[+-]?0[0-9]"
 _LONG = r"^[+-]?[0-9]{16,}(\.0*)?$"
+_TIME_OF_DAY = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T ][0-9:.]*[1-9]"
+_WRITTEN = {"int64": _CODE, "float64": f"{_CODE}|{_LONG}", "date": _TIME_OF_DAY}
+"""Of each kind which texts may be more than it holds."""
 
 
 @dataclass
@@ -51,12 +54,12 @@ def inexact(dataset: Dataset, keys: Sequence[str] | None, pins: Pins, context: S
         SourceError: when the source cannot be read.
         SchemaError: when its columns are not the declared or pinned ones.
     """
-    numeric = [name for name, kind in pins.columns.items() if kind in ("int64", "float64") and name not in dataset.columns]
-    if dataset.prepare is not None or not numeric or keys == []:
+    doubtful = [name for name, kind in pins.columns.items() if kind in _WRITTEN and name not in dataset.columns]
+    if dataset.prepare is not None or not doubtful or keys == []:
         return []
     found: dict[tuple[str | None, str], Inexact] = {}
     for partition_of, typed, piece in _pieces(dataset, keys, pins, context):
-        for name in numeric:
+        for name in doubtful:
             if name not in piece.table.column_names:
                 continue
             kind = pins.columns[name]
@@ -69,7 +72,7 @@ def inexact(dataset: Dataset, keys: Sequence[str] | None, pins: Pins, context: S
                 if len(one.examples) < EXAMPLES and (stored, written) not in one.examples:
                     one.examples.append((stored, written))
     order = {key: number for number, key in enumerate(keys or ())}
-    return sorted(found.values(), key=lambda one: (order.get(one.partition or "", 0), numeric.index(one.column)))
+    return sorted(found.values(), key=lambda one: (order.get(one.partition or "", 0), doubtful.index(one.column)))
 
 
 _NOWHERE: Any = object()
@@ -114,18 +117,20 @@ def _lossy(raw: pa.ChunkedArray, typed: pa.ChunkedArray, kind: str) -> Iterator[
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    doubtful: Any = None
     if pa.types.is_string(raw.type):
-        pattern = f"{_CODE}|{_LONG}" if kind == "float64" else _CODE
-        doubtful = pc.match_substring_regex(raw, pattern)
+        doubtful = pc.match_substring_regex(raw, _WRITTEN[kind])
     elif kind == "float64" and (pa.types.is_decimal(raw.type) or pa.types.is_integer(raw.type)):
         doubtful = raw.is_valid()
-    else:
+    elif kind == "date" and pa.types.is_timestamp(raw.type):
+        doubtful = pc.not_equal(raw, pc.floor_temporal(raw, unit="day"))
+    if doubtful is None:
         return
     rows = np.flatnonzero(pc.fill_null(doubtful, False).to_numpy(zero_copy_only=False))
     chosen = pa.array(rows)
     for row, written, value in zip(rows, raw.take(chosen).to_pylist(), typed.take(chosen).to_pylist(), strict=True):
-        if value is not None and not _is(value, written):
-            yield int(row), str(value) if kind == "int64" else repr(value), str(written)
+        if value is not None and (kind == "date" or not _is(value, written)):
+            yield int(row), repr(value) if kind == "float64" else str(value), str(written)
 
 
 def _is(value: float, written: Any) -> bool:
