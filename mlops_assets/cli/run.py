@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlops_assets.cli.acting import answering
-from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment, print_json
+from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment_or_key, print_json
 from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 def run(
     name: Annotated[str, typer.Argument(help="Name of the model.")],
-    as_of: Annotated[str | None, typer.Option("--as-of", help="Date inside the partition; default: the newest complete one.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Date or time inside the partition, or its key; default: the newest complete one.")
+    ] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary to this file.")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the gates as JUnit XML to this file.")] = None,
     refresh: Annotated[
@@ -52,7 +54,7 @@ def run(
             if file is not None:
                 _writable(file)
         workspace = open_workspace(find_project(project))
-        key = model_key(workspace, name, parse_moment(as_of, "--as-of") if as_of else None)
+        key = model_key(workspace, name, parse_moment_or_key(as_of, "--as-of") if as_of else None)
         sources = Sources(refresh)
         try:
             with Progress() as progress:

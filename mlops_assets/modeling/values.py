@@ -11,7 +11,8 @@ date                ``epoch_days``, ``weekday``, ``month``
 category, string    no number: text, which the encoder turns into a code or an indicator
 ==================  =================================================================
 
-A missing value has all parts NaN. Infinite numbers are refused: they have no agreed meaning across estimators.
+A missing value has all parts NaN. Infinite numbers are refused, by every estimator: they have no agreed meaning.
+Who has some declares them as ``missing``, or as a violation with ``finite``.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def numbers(column: pd.Series, feature: Feature) -> np.ndarray:
     result = _plain_numbers(column, feature)
     if (infinite := int(np.isinf(result).sum())) > 0:
         row = int(np.flatnonzero(np.isinf(result))[0])
-        raise BundleInputError([InputProblem(row, feature.name, f"is infinite, as are {infinite} values in all; divide with nullif(x, 0)")])
+        advice = "divide with nullif(x, 0), or declare missing: [inf, -inf] where it comes from"
+        raise BundleInputError([InputProblem(row, feature.name, f"is infinite, as are {infinite} values in all; {advice}")])
     return result.reshape(-1, 1)
 
 
@@ -127,7 +129,9 @@ def to_json(column: pd.Series, feature: Feature) -> list[Any]:
     if feature.type == "bool":
         return [None if math.isnan(v) else bool(v) for v in values]
     if feature.type == "int64":
-        return [None if math.isnan(v) else int(v) for v in values]
+        # The number itself, which float64 does not hold beyond 2^53.
+        exact = column.astype(object).tolist()
+        return [None if math.isnan(v) else int(whole) for v, whole in zip(values, exact, strict=True)]
     return [None if math.isnan(v) else v for v in values]
 
 

@@ -16,12 +16,13 @@ from mlops_assets.components.ranges import partition_of_run, range_tags, ranges
 from mlops_assets.components.tags import COMMAND_TAG, PROCESS_TAG
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.instance.opening import open_instance
-from mlops_assets.lifecycle.making.dataset import UNDATED
+from mlops_assets.lifecycle.making.dataset import lost_causes
 from mlops_assets.lifecycle.needs import Need, Reads, needed_datasets, needed_views, read_by_model, read_by_server
 from mlops_assets.lifecycle.workspace import Workspace
 from mlops_assets.registry.locks import sqlite_file
 from mlops_assets.running.mlflow_sweep import sweep
 from mlops_assets.running.processes import Process, end_killed
+from mlops_assets.spec.calendar import CalendarError
 from mlops_assets.spec.windows import model_partitions
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -56,8 +57,10 @@ class StepFailed(RunError):
         super().__init__(f"{step.asset} failed: {str(step.failure).removeprefix(f'{step.asset}: ')}")
 
 
-def model_key(workspace: Workspace, name: str, as_of: date | datetime | None) -> str | None:
+def model_key(workspace: Workspace, name: str, as_of: date | datetime | str | None) -> str | None:
     """Partition of model ``name`` that contains ``as_of``; without it the newest complete one; None for an undated model.
+
+    Text is a key, as the model's calendar spells it.
 
     Raises:
         RunError: for an unknown model, a date outside its data, or a partition that has not ended yet.
@@ -75,16 +78,17 @@ def model_key(workspace: Workspace, name: str, as_of: date | datetime | None) ->
         if as_of is not None:
             raise RunError(f"{name} is undated: its data has no partitions, so --as-of does not apply.", do="Leave --as-of out.")
         return None
-    calendar, now = partitions.calendar, datetime.now(UTC)
-    newest = calendar.newest_complete(now)
-    if partitions.end is not None:
-        last = calendar.shift(calendar.key_of(partitions.end), -1)
-        newest = last if newest is None else min(newest, last, key=calendar.start_of)
+    calendar = partitions.calendar
+    newest = calendar.newest_complete(datetime.now(UTC))
     if newest is None:
-        raise RunError(f"{name} has no complete partition yet; its calendar begins on {partitions.start}.")
+        until = f" and ends before {partitions.end}" if partitions.end else ""
+        raise RunError(f"{name} has no complete partition yet; its calendar begins on {partitions.start}{until}.")
     if as_of is None:
         return newest
-    key = calendar.key_of(as_of)
+    try:
+        key = calendar.shift(as_of, 0) if isinstance(as_of, str) else calendar.key_of(as_of)
+    except CalendarError as error:
+        raise RunError(f"--as-of: {error}.", valid=[f"{calendar.first_key} to {newest}"]) from None
     if not calendar.contains(key) or calendar.start_of(key) > calendar.start_of(newest):
         raise RunError(
             f"{as_of} lies in partition {key}, which is not a complete partition of {name}.",
@@ -189,9 +193,9 @@ class Runner:
         made = frozenset(asset for asset in assets if result.asset_materializations_for_node("__".join(asset.split("/"))))
         step = Step(assets[-1], count, result.run_id, result.success, _failure(result), made)
         self.steps.append(step)
-        if (undated := _undated(result)) > 0:
-            many = "1 row has" if undated == 1 else f"{undated:,} rows have"
-            self.on_note(f"{assets[-1]}: {many} no usable event time in the source, and so no partition")
+        for cause, count in _lost(result).items():
+            many = "1 row of the source is" if count == 1 else f"{count:,} rows of the source are"
+            self.on_note(f"{assets[-1]}: {many} in no partition: {cause}")
         return step
 
 
@@ -208,10 +212,14 @@ def _failure(result: dg.ExecuteInProcessResult) -> str | None:
     return None if result.success else "the run failed before any step began"
 
 
-def _undated(result: dg.ExecuteInProcessResult) -> int:
-    """Rows of a source that belong to no partition."""
-    told = (check.metadata.get(UNDATED) for check in result.get_asset_check_evaluations())
-    return max((int(str(value.value)) for value in told if value is not None), default=0)
+def _lost(result: dg.ExecuteInProcessResult) -> dict[str, int]:
+    """Rows of a source that no read stores, by cause."""
+    found = {}
+    for check in result.get_asset_check_evaluations():
+        for key, cause in lost_causes().items():
+            if (value := check.metadata.get(key)) is not None:
+                found[cause] = int(str(value.value))
+    return found
 
 
 def _blocked(result: dg.ExecuteInProcessResult) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
-from typing import Annotated, Literal
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mlops_assets.spec.base import Spec, Texts
 from mlops_assets.spec.decides import WhenSet
@@ -14,7 +16,37 @@ ColumnType = Literal["int64", "float64", "decimal", "string", "category", "bool"
 NUMBERS: tuple[ColumnType, ...] = ("int64", "float64", "decimal")
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 """Formats of times that are numbers: how many of them a second has, counted from 1970-01-01T00:00:00Z."""
-Scalar = bool | int | float | str
+
+
+def exact_bound(value: Any) -> Any:
+    """A number as a float where that says the same, else as an int or a decimal; anything else passes through unchanged.
+
+    Raises:
+        ValueError: for what is no finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return value
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is no number") from None
+    if not number.is_finite():
+        raise ValueError(f"{value!r} is no finite number")
+    whole = number == number.to_integral_value()
+    nearest = float(number)
+    if isinstance(value, float) or number == (Decimal(nearest) if whole else Decimal(repr(nearest))):
+        return nearest
+    return int(number) if whole else number
+
+
+def _written(value: Any) -> Any:
+    """A scalar as JSON can say it: infinities and NaN as text."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_written, json_schema_input_type=bool | int | float | str)]
+Bound = Annotated[float | int | Decimal | None, BeforeValidator(exact_bound, json_schema_input_type=float | str | None)]
+"""A limit of numbers. It is compared exactly: digits that a float would lose are kept, of decimals and of large whole numbers."""
 
 
 class Column(Spec):
@@ -24,13 +56,13 @@ class Column(Spec):
     description: str = Field("", description="What the column means; shown in the catalogue and the model card.")
     nullable: bool = Field(False, description="Whether a missing value is valid.")
     unique: bool = Field(False, description="Whether a value may occur once only within a partition.")
-    ge: float | None = Field(None, description="Smallest valid value, included.")
-    le: float | None = Field(None, description="Largest valid value, included.")
-    gt: float | None = Field(None, description="Values must be greater than this.")
-    lt: float | None = Field(None, description="Values must be less than this.")
+    ge: Bound = Field(None, description="Smallest valid value, included.")
+    le: Bound = Field(None, description="Largest valid value, included.")
+    gt: Bound = Field(None, description="Values must be greater than this.")
+    lt: Bound = Field(None, description="Values must be less than this.")
     one_of: tuple[Scalar, ...] | None = Field(None, description="The only valid values.")
     matches: str | None = Field(None, description="Regular expression that the whole text must match.")
-    missing: tuple[Scalar, ...] = Field((), description="Values that mean missing, such as '?' or 999; read as null.")
+    missing: tuple[Scalar, ...] = Field((), description="Values that mean missing, such as '?', 999 or inf; read as null.")
     format: str | None = Field(
         None, description="strptime format of a datetime or date column that is stored as text, or epoch_s, epoch_ms, epoch_us for numbers."
     )
@@ -59,6 +91,7 @@ class SourceColumn(Column):
     thousands: Annotated[str | None, WhenSet()] = Field(
         None, min_length=1, max_length=1, description="Mark between groups of three digits of numbers that are stored as text."
     )
+    finite: Annotated[bool, WhenSet()] = Field(False, description="Whether an infinite number breaks a rule; none may reach a model.")
     was: Annotated[Texts, WhenSet()] = Field((), description="Earlier names: where the source has one of them instead, it is read as this.")
     since: Annotated[date | None, WhenSet()] = Field(
         None, description="First day on which the source has it; partitions that end by then have nulls."
@@ -72,6 +105,8 @@ class SourceColumn(Column):
         numeric = self.type in NUMBERS
         if self.scale is not None and self.type != "decimal":
             raise ValueError(f"scale is for decimals, but the column is {self.type}")
+        if self.finite and self.type != "float64":
+            raise ValueError(f"finite is for floats, but the column is {self.type}")
         if not numeric and (self.decimal != "." or self.thousands):
             raise ValueError(f"decimal and thousands need a number, but the column is {self.type}")
         if self.thousands is not None and (self.thousands == self.decimal or self.thousands in "+-0123456789eE"):

@@ -41,7 +41,9 @@ class FeatureView(Spec):
     partitions: Annotated[Partitions | None, _ASSET] = Field(None, description="Calendar of as-of times; default: that of the data sets.")
     online: Annotated[Online | None, _ASSET] = Field(None, description="Publish for look-up at prediction time; absent: not published.")
     sql: Annotated[Sql | None, _ASSET] = Field(
-        None, description="DuckDB query; sees rows with available_at < $as_of and event_time in the lookback."
+        None,
+        description="DuckDB query; sees rows with available_at < $as_of and event_time in the lookback. It runs in UTC; local_date(t) and "
+        "local_time(t) are day and time on the clock of the calendar's zone.",
     )
     python: Annotated[FunctionRef | None, _ASSET] = Field(None, description="Function `(tables, as_of) -> DataFrame` in place of sql.")
     columns: Annotated[dict[str, Column], _ASSET] = Field(
@@ -52,4 +54,6 @@ class FeatureView(Spec):
     def _one_body(self) -> FeatureView:
         if (self.sql is None) == (self.python is None):
             raise ValueError("give exactly one of sql and python")
+        if decimals := [name for name, column in self.columns.items() if column.type == "decimal"]:
+            raise ValueError(f"{decimals[0]} is a decimal, but a feature is a float64: declare it so")
         return self

@@ -35,6 +35,18 @@ def view_names(model: Model) -> tuple[str, ...]:
     return tuple(dict.fromkeys(feature.split(".", 1)[0] for feature in model.features))
 
 
+def key_columns(name: str, catalogue: Catalogue) -> frozenset[str]:
+    """Columns of data set ``name`` that name entities: those of every view that reads it, and of every model that reads it somehow."""
+    found: set[str] = set()
+    for view in catalogue.views.values():
+        if name in view.from_:
+            found |= {*view.entity}
+    for model in catalogue.models.values():
+        if name in uses(model.name, catalogue):
+            found |= {*model.entity}
+    return frozenset(found)
+
+
 def uses(name: str, catalogue: Catalogue) -> tuple[str, ...]:
     """Names of the feature views and data sets that ``name`` reads, directly or not, sorted; unknown names are left out."""
     declaration = catalogue.declared(name)

@@ -174,7 +174,7 @@ def test_a_time_without_zone_among_zoned_ones_blocks_its_own_partition(project: 
 def test_a_row_without_a_usable_time_belongs_to_no_partition_and_is_told(project: Project) -> None:
     project.declare("m", FULL)
     project.put("data/orders.csv", orders(20, more="99999,1,soon,2026-02-10T11:00:00Z,5.0\n"))
-    assert "orders: 1 row has no usable event time in the source" in project.mlops(*AS_OF).err
+    assert "orders: 1 row of the source is in no partition: unreadable event time" in project.mlops(*AS_OF).err
 
 
 @pytest.mark.parametrize(

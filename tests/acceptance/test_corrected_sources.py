@@ -199,7 +199,9 @@ def test_rows_that_break_the_rules_now_leave_the_version_of_before(made: Callabl
     project = made("{csv: data/r.csv}", {"data/r.csv": csv(every_row())})
     before = versions(project)
     text = (project.folder / "data/r.csv").read_text()
-    project.put("data/r.csv", text.replace("4,2024-01-02T01:00:00,4.0", "3,2024-01-02T01:00:00,4.0").replace("20,2024-01-07", "21,2024-01-07"))
+    project.put(
+        "data/r.csv", text.replace("4,2024-01-02T01:00:00,4.0", "3,2024-01-02T01:00:00,4.0").replace("20,2024-01-07", "21,2024-01-07")
+    )
     answer = project.mlops("status", "m", "--json")
     assert [(one["partition"], "primary key" in (one["problem"] or "")) for one in answer.document["sources"][0]["differing"]] == [
         ("2024-01-02", True),

@@ -86,7 +86,9 @@ def test_ids_that_a_pinned_number_hides(project: Project, source: str) -> None:
 def test_measures_and_whole_numbers_that_a_float_holds_are_what_is_written(project: Project) -> None:
     project.declare("r", "type: mlops_assets.Dataset\nattributes:\n  name: r\n  source: {csv: data/a.csv}\n")
     project.put("data/a.csv", "x,y\n0.1,1.50\n-0.30000000000000004,9007199254740992\n1e300,0.1234567890123456789\n2.,18014398509481984.0\n")
-    table = pa.table({"x": [0.1, -0.30000000000000004, 1e300, 2.0], "y": [1.5, 9007199254740992.0, 0.12345678901234568, 18014398509481984.0]})
+    table = pa.table(
+        {"x": [0.1, -0.30000000000000004, 1e300, 2.0], "y": [1.5, 9007199254740992.0, 0.12345678901234568, 18014398509481984.0]}
+    )
     kept(project, {"x": "float64", "y": "float64"}, {None: table})
     assert verified(project, 0)["differing"] == []
 

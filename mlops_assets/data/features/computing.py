@@ -78,7 +78,7 @@ def compute_features(
     definition = definition_digest(view, catalogue)
     with Sandbox(memory_limit=memory_limit, folder=folder) as box:
         tables = [VisibleTable(box, store, d, found[d.name], query=query, hide=hidden_columns(d)) for d in inputs]
-        body = _SqlBody(query, box) if query is not None else _PythonBody(view, catalogue)
+        body = _SqlBody(query, box, _zone(window, inputs)) if query is not None else _PythonBody(view, catalogue)
         for key, moment in moments.items():
             rows = _checked(body.compute(tables, moment), view, inputs, store, definition, as_of=moment.as_of)
             read = {reference: digest for table in tables for reference, digest in table.inputs(moment).items()}
@@ -160,6 +160,11 @@ def _moments(view: FeatureView, window: ViewWindow, keys: Sequence[str | None]) 
     return moments
 
 
+def _zone(window: ViewWindow, inputs: Sequence[Dataset]) -> str:
+    """The zone whose clock a query's local dates and times are of."""
+    return window.calendar.timezone if window.calendar else inputs[0].timezone
+
+
 def _dataset(name: str, view: FeatureView, catalogue: Catalogue) -> Dataset:
     if name not in catalogue.datasets:
         raise FeatureError(f"there is no data set {name!r}.", where=view.name, valid=sorted(catalogue.datasets))
@@ -167,11 +172,11 @@ def _dataset(name: str, view: FeatureView, catalogue: Catalogue) -> Dataset:
 
 
 class _SqlBody:
-    def __init__(self, query: Query, box: Sandbox) -> None:
-        self._query, self._box = query, box
+    def __init__(self, query: Query, box: Sandbox, zone: str) -> None:
+        self._query, self._box, self._zone = query, box, zone
 
     def compute(self, tables: Sequence[VisibleTable], moment: Moment) -> pa.Table:
-        return run_visible(self._box, self._query, tables, moment, moment.as_of)
+        return run_visible(self._box, self._query, tables, moment, moment.as_of, zone=self._zone)
 
 
 class _PythonBody:

@@ -1,7 +1,8 @@
 """A locked DuckDB connection for queries that people write in definitions.
 
 Such a query sees the registered tables and ``$as_of``, and nothing else: no files, no network, no settings. It runs on one thread
-in UTC, so that equal rows in equal order give equal bytes; larger data than ``memory_limit`` spills to a temporary folder.
+in UTC, so that equal rows in equal order give equal bytes; ``local_date`` and ``local_time`` say the day and the time of day where the
+calendar's zone is. Larger data than ``memory_limit`` spills to a temporary folder.
 """
 
 from __future__ import annotations
@@ -74,6 +75,18 @@ class Sandbox:
     def table(self, sql: str) -> pa.Table:
         """Result of a query of our own, unchecked, as an Arrow table."""
         return self._connection.sql(sql).to_arrow_table()
+
+    def set_zone(self, zone: str) -> None:
+        """The zone of ``local_time`` and ``local_date``: what the clock there shows at a moment, and the day that it is there.
+
+        Dates and times without a zone are the clock's already, and stay as they are.
+        """
+        text = zone.replace("'", "''")
+        local = (
+            f"case when typeof(moment) = 'TIMESTAMP WITH TIME ZONE' then timezone('{text}', moment::timestamptz) else moment::timestamp end"
+        )
+        self._connection.execute(f"create or replace temporary macro local_time(moment) as {local}")
+        self._connection.execute(f"create or replace temporary macro local_date(moment) as cast({local} as date)")
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable under ``name``, without a copy."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from mlops_assets.data.schema.arrow_types import arrow_type
+from mlops_assets.data.schema.numeric import nearest_floats
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.columns import Column, ColumnType
+from mlops_assets.spec.entity_keys import EXACT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +45,8 @@ def conform(
 ) -> pa.Table:
     """One row per entity, sorted by it, with the storage types int64, double, string, bool, timestamp[us, UTC] and date32.
 
-    Other integers become int64, decimals and other floats double, NaN null; naive moments are read as UTC.
+    Other integers become int64, decimals the nearest double, other floats double, NaN null; naive moments are read as UTC. A key of
+    whole floats or decimals becomes int64: a missing value somewhere made numbers of it that no look-up would find.
 
     Args:
         table: as the query or function gave it.
@@ -53,7 +56,8 @@ def conform(
         kind: what a row is called in messages.
 
     Raises:
-        FeatureError: a key column is missing or null, two rows have one key, a column has a name or type that cannot be stored.
+        FeatureError: a key column is missing, null or a number with a fraction, two rows have one key, a column has a name or type that
+            cannot be stored.
     """
     import pyarrow as pa
 
@@ -68,12 +72,22 @@ def conform(
     if reserved := [name for name in names if name.startswith(RESERVED)]:
         raise FeatureError(f"the column name {reserved[0]!r} is reserved.", where=where, do="Names that begin with __ are taken.")
     ordered = [*entity, *(name for name in names if name not in entity)]
-    columns = [_stored(table.column(name), name, where) for name in ordered]
+    columns = [_stored(_key(table.column(name), name, where) if name in entity else table.column(name), name, where) for name in ordered]
     result = pa.table(dict(zip(ordered, columns, strict=True)))
     _no_null_keys(result, entity, where)
     result = result.sort_by([(key, "ascending") for key in entity]).combine_chunks()
     _one_row_each(result, entity, where, private, kind)
     return result
+
+
+def with_floats(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """The table with columns ``names`` as the nearest floats where they are decimals, since models learn from floats."""
+    import pyarrow as pa
+
+    for name in dict.fromkeys(names):
+        if pa.types.is_decimal((column := table.column(name)).type):
+            table = table.set_column(table.column_names.index(name), name, nearest_floats(column))
+    return table
 
 
 def declared_types(table: pa.Table, columns: Mapping[str, Column], *, where: str) -> pa.Table:
@@ -150,6 +164,27 @@ def entity_text(table: pa.Table, entity: Iterable[str], row: int, private: bool)
     return ", ".join(f"{key}={table.column(key)[row].as_py()!r}" for key in entity)
 
 
+def _key(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """A key column, with whole floats and decimals as int64."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    floating = pa.types.is_floating(column.type)
+    if not floating and not pa.types.is_decimal(column.type):
+        return column
+    do = f"Cast {name} to bigint or to varchar in the query."
+    if floating:
+        column = column.cast(pa.float64())
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        if pc.any(pc.greater(pc.abs(column), float(EXACT))).as_py():
+            raise FeatureError(f"the entity column {name!r} holds floats beyond 2^53, which are no exact numbers.", where=where, do=do)
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        found = f"the entity column {name!r} holds {column.type} values that are no whole numbers of 64 bit; no look-up finds such a key."
+        raise FeatureError(found, where=where, do=do) from None
+
+
 def _stored(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -166,7 +201,7 @@ def _stored(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
             column = pc.assume_timezone(column, "UTC")
         elif pa.types.is_timestamp(kind) and kind.unit == "ns":
             column = column.cast(pa.timestamp("us", kind.tz), safe=False)
-        column = column.cast(target)
+        column = nearest_floats(column) if pa.types.is_decimal(kind) else column.cast(target)
     except ValueError as error:
         raise FeatureError(
             f"the column {name!r} has the type {kind}, which no feature can have.",

@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.data.ingest.reading import windows
 from mlops_assets.data.ingest.routing import Router
 from mlops_assets.data.ingest.typed import Read
 
@@ -91,13 +92,12 @@ def _pieces(dataset: Dataset, keys: Sequence[str] | None, pins: Pins, context: S
     elif dataset.kind == "snapshot":
         for key in keys:
             window = (calendar.start_of(key), calendar.end_of(key))
-            for _, typed, _, piece in Read(dataset, window, pins, context, ()).tables(lambda: None):
+            for _, typed, _, piece in Read(dataset, [window], pins, context, ()).tables(lambda: None):
                 yield partial(_always, key), typed, piece
     else:
         router = Router(dataset, [*keys])
-        window = (calendar.start_of(keys[0]), calendar.end_of(keys[-1]))
-        for _, typed, _, piece in Read(dataset, window, pins, context, ()).tables(lambda: None):
-            routed = router.route(typed, np.array([], int), piece.partition if piece.partition in router.keys else None)
+        for _, typed, _, piece in Read(dataset, windows(dataset, [*keys], context), pins, context, ()).tables(lambda: None):
+            routed = router.route(typed, np.array([], int), piece.partition)
             places = np.full(typed.num_rows, -1)
             places[routed.chosen] = routed.groups
             yield _partition_at(places, keys), typed, piece

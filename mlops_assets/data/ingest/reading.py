@@ -17,7 +17,7 @@ from mlops_assets.data.ingest.typed import Read
 from mlops_assets.data.ingest.waiting import Waiting
 from mlops_assets.data.schema.checks import check
 from mlops_assets.data.schema.findings import Finding, merged, moved, shifted, violations
-from mlops_assets.data.sources import SourceContext, Window, file_per_partition, has_history, in_order, reads_only_window
+from mlops_assets.data.sources import SourceContext, Window, has_history, in_order, reads_only_window, rereadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,23 +82,8 @@ def read_partitions(
         yield from _whole(dataset, None, None, pins, context, entities)
     elif dataset.kind == "snapshot":
         yield from _snapshots(dataset, keys, pins, context, now, entities)
-    elif pins is not None and file_per_partition(dataset):
-        for run in _runs(dataset, keys):
-            yield from _events(dataset, run, pins, context, entities)
     elif keys:
         yield from _events(dataset, keys, pins, context, entities)
-
-
-def _runs(dataset: Dataset, keys: list[str]) -> Iterator[list[str]]:
-    """Keys that follow one another, together: files of partitions between those that are read are not needed, and need not be there."""
-    calendar, run = _calendar(dataset), list[str]()
-    for key in keys:
-        if run and calendar.distance(run[-1], key) != 1:
-            yield run
-            run = []
-        run.append(key)
-    if run:
-        yield run
 
 
 def _snapshots(
@@ -127,7 +112,7 @@ def _whole(
     import numpy as np
     import pyarrow as pa
 
-    read = Read(dataset, window, pins, context, entities)
+    read = Read(dataset, None if window is None else [window], pins, context, entities)
     with Spool(context.cache) as spool:
         findings: list[Finding] = []
 
@@ -138,7 +123,7 @@ def _whole(
         for first, typed, found, _ in read.tables(again):
             findings += shifted(found, first)
             spool.add(typed)
-        table = pa.concat_tables(spool.tables())
+        table = pa.concat_tables([spool.table(number) for number in range(len(spool))])
         numbers: Sequence[int] | np.ndarray = range(table.num_rows)
         if dataset.primary_key and not in_order(dataset):
             table, findings, numbers = _reordered(table, findings, np.arange(table.num_rows), _order(table, list(dataset.primary_key)))
@@ -154,8 +139,7 @@ def _events(
     dataset: Dataset, keys: list[str], pins: Pins | None, context: SourceContext, entities: Collection[str]
 ) -> Iterator[CheckedRows]:
     """All rows of the keys' time in order of time, with each key's span; in groups of partitions where there are many rows."""
-    calendar = _calendar(dataset)
-    read = Read(dataset, (calendar.start_of(keys[0]), calendar.end_of(keys[-1])), pins, context, entities)
+    read = Read(dataset, windows(dataset, keys, context), pins, context, entities)
     with Spool(context.cache) as spool:
         waiting = Waiting(dataset, keys, spool)
         for first, typed, found, piece in read.tables(waiting.clear):
@@ -164,6 +148,17 @@ def _events(
         _refuse_undated(dataset, waiting, read.origins)
         for group in waiting.groups(GROUP_BYTES if spool.on_disk else None):
             yield _checked(dataset, waiting, group, read)
+
+
+def windows(dataset: Dataset, keys: list[str], context: SourceContext) -> list[Window]:
+    """The time of the keys: all of it at once, or without what lies between where each partition has files of its own."""
+    calendar = _calendar(dataset)
+    runs = [[keys[0], keys[0]]]
+    for key in keys[1:]:
+        if rereadable(dataset) and has_history(dataset, context) and calendar.shift(runs[-1][1], 1) != key:
+            runs.append([key, key])
+        runs[-1][1] = key
+    return [(calendar.start_of(first), calendar.end_of(last)) for first, last in runs]
 
 
 def _checked(dataset: Dataset, waiting: Waiting, group: range, read: Read) -> CheckedRows:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.schema.times import localized
+from mlops_assets.data.schema.clock import localized
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +69,6 @@ class Router:
         """
         import numpy as np
 
-        if partition is not None and partition not in self.keys:
-            return Routed(np.empty(0, np.int64), np.empty(0, np.int64), Counter({OTHER_PARTITION: table.num_rows}))
         times, dated = moments(table, self._dataset)
         ordinals = np.searchsorted(self._starts, times, side="right") - 1
         inside = dated & (ordinals >= 0) & (times < self._ends[np.maximum(ordinals, 0)])

@@ -110,7 +110,8 @@ def ingest(
         SchemaError: when its columns are not the declared or pinned ones.
         IngestError: when rows break rules and the data set blocks them, or too many do; each such partition keeps its
             previous version.
-        StoreError: when it cannot be stored, or rows were lost on the way.
+        StoreError: when it cannot be stored.
+        LostRowsError: when the rows that were read do not add up; nothing is stored of such a partition.
     """
     wanted = _wanted(dataset, keys)
     pins = pinned_types(dataset, store)

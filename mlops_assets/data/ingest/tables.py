@@ -24,6 +24,6 @@ def read_source(dataset: Dataset, window: Window | None, context: SourceContext,
     import pyarrow as pa
 
     tables: list[pa.Table] = []
-    for _, table, _, _ in Read(dataset, window, pins, context, ()).tables(tables.clear):
+    for _, table, _, _ in Read(dataset, None if window is None else [window], pins, context, ()).tables(tables.clear):
         tables.append(table)
     return pa.concat_tables(tables) if tables else pa.table({})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mlops_assets.data.ingest.origins import Origins
@@ -27,9 +27,9 @@ class Read:
     """
 
     def __init__(
-        self, dataset: Dataset, window: Window | None, pins: Pins | None, context: SourceContext, entities: Collection[str]
+        self, dataset: Dataset, windows: Sequence[Window] | None, pins: Pins | None, context: SourceContext, entities: Collection[str]
     ) -> None:
-        self._dataset, self._window, self._pins, self._context = dataset, window, pins, context
+        self._dataset, self._windows, self._pins, self._context = dataset, windows, pins, context
         self._casting = Casting(dataset, pins.columns if pins else None, entities)
         self._read_kinds = pins.read if pins else None
         self._prepared_from: set[str] = set()
@@ -75,7 +75,8 @@ class Read:
         """What gives the pieces, each time that it is called."""
 
         def read() -> Pieces:
-            return read_pieces(self._dataset, self._window, self._context)
+            for window in [None] if self._windows is None else self._windows:
+                yield from read_pieces(self._dataset, window, self._context)
 
         def noting() -> Pieces:
             for piece in read():

@@ -58,7 +58,7 @@ class Waiting:
         routed = self._router.route(typed, unreadable, piece.partition)
         self.left_out.update(routed.left_out)
         self._read += np.bincount(routed.groups, minlength=len(self.keys))
-        if piece.partition in self.keys:
+        if piece.partition is not None:
             left = Counter(piece.left_out) + routed.left_out
             self._own[piece.partition] = self._own.get(piece.partition, Counter()) + left
             self._read[self.keys.index(piece.partition)] += sum(left.values())
@@ -80,10 +80,10 @@ class Waiting:
 
     def groups(self, limit: int | None) -> Iterator[range]:
         """Runs of partitions, by number, of about ``limit`` bytes each; None: all at once."""
-        if limit is None or not self._spool.rows:
+        if limit is None or not self._spool.total:
             yield range(len(self.keys))
             return
-        rows = limit * self._spool.rows // self._spool.bytes
+        rows = limit * self._spool.total // self._spool.bytes
         start, waiting = 0, 0
         for number in range(len(self.keys)):
             there = sum(int(edges[number + 1] - edges[number]) for edges in self._edges)
@@ -98,11 +98,15 @@ class Waiting:
         import numpy as np
         import pyarrow as pa
 
-        tables, findings, groups = [], [], []
+        tables: list[pa.Table] = []
+        findings: list[Finding] = []
+        groups: list[np.ndarray] = []
         before = 0
-        for table, found, edges in zip(self._spool.tables(), self._findings, self._edges, strict=True):
+        for number, (found, edges) in enumerate(zip(self._findings, self._edges, strict=True)):
             start, end = int(edges[group.start]), int(edges[group.stop])
-            tables.append(table.slice(start, end - start))
+            if start == end and (tables or number < len(self._edges) - 1):
+                continue
+            tables.append(self._spool.rows(number, start, end))
             findings += shifted(cut_out(found, start, end), before - start)
             groups.append(np.repeat(np.arange(group.start, group.stop), np.diff(edges[group.start : group.stop + 1])))
             before += end - start

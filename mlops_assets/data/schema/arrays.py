@@ -36,6 +36,16 @@ def where_true(mask: Any) -> np.ndarray:
     return rows
 
 
+def where(rows: np.ndarray, length: int) -> pa.Array:
+    """Positions of rows as a boolean Arrow array over all of them."""
+    import numpy as np
+    import pyarrow as pa
+
+    mask = np.zeros(length, dtype=bool)
+    mask[rows] = True
+    return pa.array(mask)
+
+
 def encoded(values: pa.ChunkedArray) -> pa.DictionaryArray:
     """The distinct values, and for each row which of them it has."""
     import pyarrow as pa

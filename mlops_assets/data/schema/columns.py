@@ -12,7 +12,8 @@ from mlops_assets.data.schema.findings import Finding
 from mlops_assets.data.schema.inference import DecimalScale, Inferred, TextColumn, TypedColumn
 from mlops_assets.data.schema.names import folded, require_distinct
 from mlops_assets.data.schema.problems import Problems
-from mlops_assets.errors import nearest
+from mlops_assets.data.schema.times import NAIVE_AMONG_ZONED, without_zone
+from mlops_assets.errors import misspelling, nearest
 from mlops_assets.spec.columns import ColumnType
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Casting:
         self._wanted = declared_names(dataset)
         self._used: dict[str, str] | None = None
         self._there: set[str] = set()
+        self._zones: dict[str, set[bool]] = {}
+        self._mixed: frozenset[str] = frozenset()
         self.again = False
 
     @property
@@ -103,8 +106,15 @@ class Casting:
         kinds = self.kinds
         if self._used is None:
             self._used = kinds
-        self.again |= kinds != self._used
-        return None if self.again else self._in_kinds(table, kinds, done)
+        if self.again or kinds != self._used:
+            self.again = True
+            return None
+        taken = self._in_kinds(table, kinds, done)
+        mixed = frozenset(name for name, zones in self._zones.items() if len(zones) > 1)
+        if mixed != self._mixed:
+            self._mixed, self.again = mixed, True
+            return None
+        return taken
 
     def finish(self) -> None:
         """Say that everything was taken.
@@ -126,7 +136,9 @@ class Casting:
                     where=place,
                     do="Declare what begins, ends or is renamed in the middle of history: since, until, was.",
                 )
-        if missing := [name for name in wanted if name not in names and not may_be_absent(self._dataset, name)]:
+        others = [name for name in names if name not in wanted]
+        absent = [name for name in wanted if name not in names]
+        if missing := [name for name in absent if not may_be_absent(self._dataset, name) or misspelling(name, others)]:
             raise _missing_column(self._dataset, missing, names, place)
 
     def _see(self, table: pa.Table, text: bool, written: Mapping[str, frozenset[str]], place: str) -> dict[str, pa.ChunkedArray]:
@@ -169,10 +181,14 @@ class Casting:
     def _converted(self, name: str, raw: pa.ChunkedArray, kind: str) -> tuple[pa.ChunkedArray, list[Finding]]:
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         problems = Problems()
         column = self._declaration(name, kind)
         values = convert(raw, kind, column=column, timezone=self._dataset.timezone, problems=problems)
+        self._zones.setdefault(name, set()).update(problems.zones)
+        if name in self._mixed:
+            problems.add(NAIVE_AMONG_ZONED, pc.and_(values.is_valid(), without_zone(raw)))
         places = [(rule, np.flatnonzero(mask)) for rule, mask in problems.found]
         return values, [Finding(name, rule, rows, raw.take(pa.array(rows))) for rule, rows in places]
 
@@ -232,9 +248,14 @@ def declared_names(dataset: Dataset) -> list[str]:
 
 
 def may_be_absent(dataset: Dataset, name: str) -> bool:
-    """Whether a source without the column is in order, and has nulls in it: it may be missing, or is there in a part of history only."""
+    """Whether a source without the column is in order, and has nulls in it: it is there in a part of history only, as is said or may be.
+
+    A nullable column of partitions may have begun in the middle; in a table without history its absence is a mistake.
+    """
     column = dataset.columns.get(name)
-    return column is not None and (column.nullable or column.since is not None or column.until is not None)
+    if column is None:
+        return False
+    return column.since is not None or column.until is not None or (column.nullable and dataset.partitions is not None)
 
 
 def _scale_open(dataset: Dataset, name: str) -> bool:

@@ -54,6 +54,7 @@ class TextColumn:
         self._left = _OF_TEXT
         self._timezone = timezone
         self._seen = self._digits = False
+        self._zones: set[bool] = set()
 
     @property
     def kind(self) -> str:
@@ -90,7 +91,8 @@ class TextColumn:
             return None
         problems = Problems()
         found = convert(values, kind, column=None, timezone=self._timezone, problems=problems)
-        if problems.found:
+        self._zones |= problems.zones
+        if problems.found or len(self._zones) > 1:
             return None
         if not self._digits and kind in ("int64", "float64"):
             self._digits = bool(pc.any(pc.match_substring_regex(values, _DIGIT)).as_py())

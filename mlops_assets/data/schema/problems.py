@@ -14,15 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Problems:
-    """Which values do not fit, by rule: boolean masks over the rows."""
+    """Which values do not fit, by rule: boolean masks over the rows.
+
+    ``zones`` has what the ISO texts of a column of times were: True where one names its zone, False where one does not. Both are read,
+    but a column that mixes them is suspicious as a whole, which no cell can say.
+    """
 
     found: list[tuple[str, np.ndarray]] = field(default_factory=list)
+    zones: set[bool] = field(default_factory=set)
 
     def add(self, rule: str, mask: Any) -> None:
         """Note the rows of a boolean Arrow array (null counts as false), if there are any."""
         rows = where_true(mask)
-        if rows.any():
-            self.found.append((rule, rows))
+        if not rows.any():
+            return
+        for position, (known, others) in enumerate(self.found):
+            if known == rule:
+                self.found[position] = (rule, others | rows)
+                return
+        self.found.append((rule, rows))
 
 
 def refuse(values: pa.ChunkedArray, wanted: pa.DataType, rule: str, problems: Problems) -> pa.ChunkedArray:

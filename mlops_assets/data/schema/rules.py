@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
+
+from mlops_assets.data.schema.conversion import typed_scalars
+from mlops_assets.data.schema.numeric import exact
 
 if TYPE_CHECKING:
     import pandera.pandas as pandera
 
-    from mlops_assets.spec.columns import Column
+    from mlops_assets.spec.columns import Bound, ColumnType, SourceColumn
     from mlops_assets.spec.dataset import Dataset
 
 
@@ -20,7 +25,7 @@ def compile_schema(dataset: Dataset, names: Iterable[str]) -> pandera.DataFrameS
     for name in names:
         column = dataset.columns.get(name)
         columns[name] = pandera.Column(
-            checks=_checks(column) if column else [],
+            checks=_checks(dataset, column) if column else [],
             nullable=_nullable(dataset, name),
             unique=column.unique if column else False,
             required=True,
@@ -36,30 +41,59 @@ def _nullable(dataset: Dataset, name: str) -> bool:
     return column.nullable if column else True
 
 
-def _checks(column: Column) -> list[Any]:
+def _checks(dataset: Dataset, column: SourceColumn) -> list[Any]:
+    import numpy as np
     import pandera.pandas as pandera
 
     checks: list[Any] = []
-    bounds = {"ge": column.ge, "le": column.le, "gt": column.gt, "lt": column.lt}
+    bounds: dict[str, Bound] = {"ge": column.ge, "le": column.le, "gt": column.gt, "lt": column.lt}
     for name, bound in bounds.items():
         if bound is not None:
-            checks.append(getattr(pandera.Check, name)(bound, title=f"{name} {bound:g}"))
+            checks.append(getattr(pandera.Check, name)(_limit(name, bound, column.type), title=f"{name} {_spelled(bound)}"))
     if column.one_of is not None:
-        checks.append(pandera.Check.isin(_vocabulary(column), title=f"one of {', '.join(str(value) for value in column.one_of)}"))
+        checks.append(pandera.Check.isin(_vocabulary(dataset, column), title=f"one of {', '.join(str(value) for value in column.one_of)}"))
     if column.matches is not None:
         pattern = column.matches
         checks.append(pandera.Check(lambda values: values.str.fullmatch(pattern), title=f"matches {pattern}", name="fullmatch"))
+    if column.finite:
+        checks.append(pandera.Check(lambda values: np.isfinite(values), title="finite", name="finite"))
     return checks
 
 
-def _vocabulary(column: Column) -> list[Any]:
+def _limit(name: str, bound: float | int | Decimal, kind: ColumnType) -> float | int | Decimal:
+    """The bound as a value of the column's type that the same values pass, since another type is compared after rounding."""
+    if kind == "decimal":
+        return _number(bound)
+    down = name in ("le", "gt")
+    if kind == "int64":
+        return int(_number(bound).to_integral_value(ROUND_FLOOR if down else ROUND_CEILING))
+    nearest = float(bound)
+    if isinstance(bound, float) or Decimal(nearest) == bound:
+        return nearest
+    if down:
+        return nearest if Decimal(nearest) < bound else math.nextafter(nearest, -math.inf)
+    return nearest if Decimal(nearest) > bound else math.nextafter(nearest, math.inf)
+
+
+def _number(value: float | int | Decimal) -> Decimal:
+    """What was written: of a float its shortest text."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def _spelled(bound: float | int | Decimal) -> str:
+    """A bound with all of its digits."""
+    short = f"{bound:g}"
+    if Decimal(short) == _number(bound):
+        return short
+    return str(int(bound)) if bound == int(bound) else str(bound)
+
+
+def _vocabulary(dataset: Dataset, column: SourceColumn) -> list[Any]:
+    """The valid values in the column's own type; those that it cannot hold are no values of it."""
     import pandas as pd
 
-    values = list(column.one_of or ())
-    if column.type in ("string", "category"):
-        return [str(value) for value in values]
-    if column.type == "datetime":
-        return [pd.Timestamp(str(value), tz="UTC") for value in values]
-    if column.type == "date":
-        return [pd.Timestamp(str(value)) for value in values]
-    return values
+    values = column.one_of or ()
+    if column.type == "decimal":
+        return [number for value in values if not isinstance(value, bool) and (number := exact(value)) is not None]
+    found = typed_scalars(values, column.type, column, dataset.timezone).to_pylist()
+    return [pd.Timestamp(value) for value in found] if column.type in ("datetime", "date") else found

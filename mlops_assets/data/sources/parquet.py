@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.naive import naive_bounds
 from mlops_assets.data.sources.paths import SourceFile, files_of, has_file_per_partition, is_url
 from mlops_assets.data.sources.pieces import PIECE_BYTES, Piece, Pieces
 
@@ -92,9 +93,8 @@ def _filter(dataset: Dataset, schema: pa.Schema, window: Window | None) -> Any:
     kind = schema.field(name).type
     if not pa.types.is_timestamp(kind):
         return None
-    zone = ZoneInfo(dataset.timezone)
-    start, end = (moment.astimezone(UTC) if kind.tz else moment.astimezone(zone).replace(tzinfo=None) for moment in window)
-    limits = [pa.scalar(moment, pa.timestamp("us", tz="UTC" if kind.tz else None)).cast(kind) for moment in (start, end)]
+    bounds = [moment.astimezone(UTC) for moment in window] if kind.tz else naive_bounds(window, ZoneInfo(dataset.timezone))
+    limits = [pa.scalar(moment, pa.timestamp("us", tz="UTC" if kind.tz else None)).cast(kind) for moment in bounds]
     column = pc.field(name)
     return ((column >= limits[0]) & (column < limits[1])) | column.is_null()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_assets.data.store.errors import StoreError
+from mlops_assets.data.store.errors import LostRowsError
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Account:
         """What became of the rows.
 
         Raises:
-            StoreError: when some are neither stored nor quarantined nor left out, or some were not read.
+            LostRowsError: when some are neither stored nor quarantined nor left out, or some were not read.
         """
         if self.read != stored + quarantined + sum(self.left_out.values()):
             left = "".join(f", {count} {cause}" for cause, count in sorted(self.left_out.items()))
-            raise StoreError(
+            raise LostRowsError(
                 f"{self.read} rows were read, but {stored} are stored and {quarantined} quarantined{left}.",
                 where=asset if partition is None else f"{asset}@{partition}",
                 do="This is a defect of mlops-assets or of the machine: keep the source as it is, and report it.",

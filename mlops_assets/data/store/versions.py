@@ -74,7 +74,8 @@ class Versions:
             note: what is different from the version before.
 
         Raises:
-            StoreError: when it cannot be written, or rows were lost on the way; the previous version is then still current.
+            StoreError: when it cannot be written; the previous version is then still current.
+            LostRowsError: when what was read for it does not add up; likewise.
             ErasedError: when exactly this version was erased.
         """
         import pyarrow as pa

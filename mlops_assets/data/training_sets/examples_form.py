@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlops_assets.data.features.sandbox import Sandbox, quote
-from mlops_assets.data.features.table import Feature, feature_type
+from mlops_assets.data.features.table import Feature, feature_type, with_floats
 from mlops_assets.data.features.visible import can_leak, find_partitions
 from mlops_assets.data.training_sets.rows import (
     AS_OF,
@@ -86,6 +86,7 @@ def example_rows(model: Model, catalogue: Catalogue, key: str | None, store: Sto
         names = [name for name, keeps in zip(names, kept, strict=True) if keeps]
         table = table.filter(pa.array(kept))
     sides, embargoed, sides_keys = _split(model, dataset, windows, key, table, names)
+    table = with_floats(table, [*features, *carried, model.examples.target])
     kinds = {name: table.schema.field(name).type for name in features}
     selected = table.select([*dict.fromkeys([*_entity(model, dataset), *features, *carried]), AS_OF, LABEL_END])
     selected = selected.append_column(TARGET, table.column(model.examples.target))
@@ -127,6 +128,7 @@ def scored_rows(model: Model, catalogue: Catalogue, key: str | None, store: Stor
     keep = list(dict.fromkeys([*_entity(model, dataset), *features, model.examples.target]))
     table = pa.concat_tables([store.read(m, list(dict.fromkeys([*keep, *times]))) for m in filled]).combine_chunks()
     table = _in_order_of_time(_with_times(table, dataset, model.examples.label_delay), dataset)
+    table = with_floats(table, [*features, model.examples.target])
     rows = table.select([*dict.fromkeys([*_entity(model, dataset), *features]), AS_OF, LABEL_END])
     return rows.append_column(TARGET, table.column(model.examples.target)), {m.reference: m.digest for m in found.values()}
 

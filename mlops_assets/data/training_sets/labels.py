@@ -15,6 +15,7 @@ from mlops_assets.errors import MlopsError
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.model import Model
+from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +51,7 @@ class Population:
     def __init__(self, model: Model, catalogue: Catalogue, moments: Sequence[datetime], store: Store, box: Sandbox) -> None:
         assert model.population is not None
         self._model, self._box = model, box
-        self._where = f"{model.name}.population"
+        self._where, self._zone = f"{model.name}.population", _zone(model, catalogue)
         self._query = check_query(model.population, where=self._where, tables=catalogue.datasets)
         datasets = [catalogue.datasets[name] for name in self._query.tables]
         self._private = _private_entity(model, datasets)
@@ -76,7 +77,7 @@ class Population:
             SandboxError: the query fails.
         """
         moment = Moment.before(as_of)
-        rows = run_visible(self._box, self._query, self._tables, moment, as_of)
+        rows = run_visible(self._box, self._query, self._tables, moment, as_of, zone=self._zone)
         where = f"{self._where} as of {as_of:%Y-%m-%d %H:%M} UTC"
         rows = conform(rows, entity=self._model.entity, where=where, private=self._private, kind="population")
         inputs = {reference: digest for table in self._tables for reference, digest in table.inputs(moment).items()}
@@ -94,7 +95,7 @@ class LabelReader:
     ) -> None:
         assert model.label is not None
         self._model, self._label, self._box = model, model.label, box
-        self._where = f"{model.name}.label.sql"
+        self._where, self._zone = f"{model.name}.label.sql", _zone(model, catalogue)
         declared = self._label.from_ or ()
         if unknown := [name for name in declared if name not in catalogue.datasets]:
             raise LabelError(f"there is no data set {unknown[0]!r}.", where=f"{model.name}.label.from", valid=sorted(catalogue.datasets))
@@ -118,7 +119,7 @@ class LabelReader:
         import pyarrow.compute as pc
 
         moment = Moment.after(as_of, end)
-        rows = run_visible(self._box, self._query, self._tables, moment, as_of)
+        rows = run_visible(self._box, self._query, self._tables, moment, as_of, zone=self._zone)
         where = f"{self._where} as of {as_of:%Y-%m-%d %H:%M} UTC"
         entity = self._model.entity
         targets = [name for name in rows.column_names if name not in entity]
@@ -135,6 +136,11 @@ class LabelReader:
         null = rows.column(targets[0]).null_count
         inputs = {reference: digest for table in self._tables for reference, digest in table.inputs(moment).items()}
         return Labels(rows, targets[0], inputs, null)
+
+
+def _zone(model: Model, catalogue: Catalogue) -> str:
+    calendar = model_windows(model, catalogue).calendar
+    return calendar.timezone if calendar else "UTC"
 
 
 def default_target(model: Model, kind: pa.DataType) -> pa.Scalar:

@@ -64,6 +64,9 @@ def _quoted(owner: str, path: KeyPath, values: Iterable[Scalar], findings: Findi
     if any(isinstance(value, bool) for value in values):
         found = "true or false among text: YAML reads yes, no, on and off as such"
         findings.add(owner, path, found, do='Put quotes around them: ["yes", "no"].')
+    if any(isinstance(value, float) for value in values):
+        found = "numbers with a point among text: YAML takes their last zeros away, so that 1.10 is the text 1.1"
+        findings.add(owner, path, found, do='Put quotes around them: ["1.0", "1.10"].', severity="warning")
 
 
 def _view(view: FeatureView, findings: Findings) -> None:
