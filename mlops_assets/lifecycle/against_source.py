@@ -156,13 +156,14 @@ def _mismatch(workspace: Workspace, dataset: Dataset, one: Reread, files: str, h
     if one.stored is None:
         if not one.change:
             return None
-        return Mismatch(one.key, stored=False, added=one.change.added, reasons=reasons, files=files, inexact=hidden)
+        return Mismatch(one.key, stored=False, added=one.change.added, reasons=reasons, files=files)
     if one.change is None or one.rows is None:
         return Mismatch(one.key, files=files, reasons=reasons)
     aside = one.change.quarantined
     aside = aside if aside and aside[0] != aside[1] else None
     with Comparison(workspace.store, one.stored, one.rows, dataset.primary_key) as found:
         columns = {name: count for name, count in found.columns.items() if count or not _absent(one, name)}
+        hidden = [one for one in hidden if not one.refused or found.removed or found.altered]
         if not (found.added or found.removed or found.altered or columns or aside or hidden):
             return None
         pairs = found.examples(EXAMPLES)

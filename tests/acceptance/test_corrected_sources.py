@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +277,26 @@ def test_a_table_without_partitions_that_a_run_reads_again_is_told_where_it_chan
     assert [(one["dataset"], one["note"]["added"], one["note"]["removed"]) for one in run.document["sources"]] == [("rows", 1, 1)]
     assert "rows is not what it was when it was read before: 1 row added, 1 row removed" in run.err
     assert project.mlops("run", "m", "--json").document["sources"] == []
+
+
+def test_a_database_says_nothing_until_it_is_read_again(made: Callable[..., Project], tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("create table r (id integer, t text, v real, y real)")
+        database.executemany("insert into r values (:id, :t, :v, :y)", every_row())
+    project = made(f'{{sql: {{url: "sqlite:///{file}", query: "select * from r where t >= :start and t < :end"}}}}', {})
+    before = versions(project)
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("update r set v = 50 where id = 4")
+        database.execute("delete from r where id = 10")
+    assert status(project) == {}
+    run = project.mlops("run", "m", "--as-of", AS_OF, "--json").document
+    assert (run["sources"], run["refreshed"], versions(project)) == ([], [], before)
+    found = project.mlops("store", "verify", "--source", "r", "--json").document["datasets"][0]["differing"]
+    assert [(one["partition"], one["removed"], one["altered"], one["files"]) for one in found] == [
+        ("2024-01-02", 0, 1, "no file"),
+        ("2024-01-04", 1, 0, "no file"),
+    ]
+    (document,) = project.mlops("run", "m", "--as-of", AS_OF, "--refresh", "--json").document["refreshed"]
+    assert (document["read"], document["changed"]) == (8, 2)
+    assert [key for key, digest in versions(project).items() if before[key] != digest] == ["2024-01-02", "2024-01-04"]

@@ -36,11 +36,15 @@ _WRITTEN = {"int64": _CODE, "float64": f"{_CODE}|{_LONG}", "date": _TIME_OF_DAY}
 
 @dataclass
 class Inexact:
-    """Cells of a column in a partition that are not what is written: how many, and some of them as (stored, written)."""
+    """Cells of a column in a partition that are not what is written: how many, and some of them as (stored, written).
+
+    ``refused`` says that they are violations today, so that only earlier versions have stored them.
+    """
 
     partition: str | None
     column: str
     kind: str
+    refused: bool
     count: int = 0
     examples: list[tuple[str, str]] = field(default_factory=list)
 
@@ -58,17 +62,17 @@ def inexact(dataset: Dataset, keys: Sequence[str] | None, pins: Pins, context: S
     doubtful = [name for name, kind in pins.columns.items() if kind in _WRITTEN and name not in dataset.columns]
     if dataset.prepare is not None or not doubtful or keys == []:
         return []
-    found: dict[tuple[str | None, str], Inexact] = {}
+    found: dict[tuple[str | None, str, bool], Inexact] = {}
     for partition_of, typed, piece in _pieces(dataset, keys, pins, context):
         for name in doubtful:
             if name not in piece.table.column_names:
                 continue
             kind = pins.columns[name]
-            for row, stored, written in _lossy(piece.table.column(name), typed.column(name), kind):
+            for row, stored, written, refused in _lossy(piece.table.column(name), typed.column(name), kind):
                 partition = partition_of(row)
                 if partition is _NOWHERE:
                     continue
-                one = found.setdefault((partition, name), Inexact(partition, name, kind))
+                one = found.setdefault((partition, name, refused), Inexact(partition, name, kind, refused))
                 one.count += 1
                 if len(one.examples) < EXAMPLES and (stored, written) not in one.examples:
                     one.examples.append((stored, written))
@@ -111,8 +115,8 @@ def _partition_at(places: np.ndarray, keys: Sequence[str]) -> Callable[[int], An
     return lambda row: _NOWHERE if places[row] < 0 else keys[int(places[row])]
 
 
-def _lossy(raw: pa.ChunkedArray, typed: pa.ChunkedArray, kind: str) -> Iterator[tuple[int, str, str]]:
-    """Positions of cells whose value is not what the source has, with both."""
+def _lossy(raw: pa.ChunkedArray, typed: pa.ChunkedArray, kind: str) -> Iterator[tuple[int, str, str, bool]]:
+    """Positions of cells whose value is not what the source has, with both, and whether they are violations today."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -129,8 +133,19 @@ def _lossy(raw: pa.ChunkedArray, typed: pa.ChunkedArray, kind: str) -> Iterator[
     rows = np.flatnonzero(pc.fill_null(doubtful, False).to_numpy(zero_copy_only=False))
     chosen = pa.array(rows)
     for row, written, value in zip(rows, raw.take(chosen).to_pylist(), typed.take(chosen).to_pylist(), strict=True):
-        if value is not None and (kind == "date" or not _is(value, written)):
-            yield int(row), repr(value) if kind == "float64" else str(value), str(written)
+        stored = _as_before(written, kind) if value is None else value
+        if stored is not None and (kind == "date" or not _is(stored, written)):
+            yield int(row), repr(stored) if kind == "float64" else str(stored), str(written), value is None
+
+
+def _as_before(written: Any, kind: str) -> Any:
+    """What a cell that is refused today was stored as."""
+    if kind == "date":
+        return str(written)[:10]
+    try:
+        return float(written) if kind == "float64" else int(written)
+    except ValueError:
+        return None
 
 
 def _is(value: float, written: Any) -> bool:
