@@ -42,7 +42,7 @@ def status(
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
-    """Show versions, states, traffic, approvals, last verdict, history, and whether MLflow agrees."""
+    """Show versions, states, traffic, approvals, last verdict, history, whether MLflow agrees, and whether sources are what was read."""
     from mlops_assets.cli.standing import as_text, describe
 
     with answering(json):
@@ -52,7 +52,8 @@ def status(
             documents = [describe(workspace, name)]
         else:
             names = {*workspace.ledger.fold().models(workspace.settings.environment), *workspace.catalogue.models}
-            documents = [describe(workspace, model) for model in sorted(names)]
+            looked: dict[str, dict[str, Any] | None] = {}
+            documents = [describe(workspace, model, looked) for model in sorted(names)]
     if json:
         here = {"environment": workspace.settings.environment}
         print_json({"schema": 1, **documents[0]} if name is not None else {"schema": 1, **here, "models": documents})

@@ -24,6 +24,7 @@ GROUPS = (
     "audit",
     "reproduce",
     "publish",
+    "refresh",
     "serve",
     "up",
 )

@@ -12,6 +12,7 @@ from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment_or_k
 from mlops_assets.errors import MlopsError
 
 if TYPE_CHECKING:
+    from mlops_assets.cli.noticing import Sources
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import Report
     from mlops_assets.lifecycle.workspace import Workspace
@@ -30,14 +31,19 @@ def run(
     ] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary to this file.")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the gates as JUnit XML to this file.")] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Read again what it needs: of files those that were corrected, of other sources everything.")
+    ] = False,
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
     """Take a model from data to candidate in one process, recorded in the Dagster instance.
 
-    Data sets and features that are missing are materialized first. Exit code 0: a candidate is registered;
+    Data sets and features that are missing are materialized first. Where the source of stored rows is not what was read
+    any more, that is said; they are read again with --refresh only. Exit code 0: a candidate is registered;
     1: a gate is red or a step failed; 2: bad use.
     """
+    from mlops_assets.cli.noticing import Sources
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import as_junit, as_markdown, as_text, build_report
     from mlops_assets.lifecycle.workspace import open_workspace
@@ -50,11 +56,13 @@ def run(
                 _writable(file)
         workspace = open_workspace(find_project(project))
         key = model_key(workspace, name, parse_moment_or_key(as_of, "--as-of") if as_of else None)
+        sources = Sources(refresh)
         try:
             with Progress() as progress:
-                report = run_model(workspace, name, key, progress)
+                report = run_model(workspace, name, key, progress, sources)
         except StepFailed as failed:
             report = build_report(workspace, name, key, failed.step, str(failed))
+        report |= {"sources": sources.found, "refreshed": sources.refreshed}
     if summary is not None:
         summary.write_text(as_markdown(report), encoding="utf-8")
     if junit is not None:
@@ -67,8 +75,11 @@ def run(
         raise typer.Exit(1)
 
 
-def run_model(workspace: Workspace, name: str, key: str | None, progress: Progress) -> Report:
+def run_model(workspace: Workspace, name: str, key: str | None, progress: Progress, sources: Sources | None = None) -> Report:
     """Run model ``name`` at partition ``key`` and return its report (see :func:`mlops_assets.cli.report.build_report`).
+
+    Args:
+        sources: where to note what became of the sources that it reads; None: they are not looked at.
 
     Raises:
         DataProblemsError: when the data are not as the definition says.
@@ -86,7 +97,11 @@ def run_model(workspace: Workspace, name: str, key: str | None, progress: Progre
         progress.note(f"{name} was judged and let through by name: it is registered as it is")
         stages = TRAINING_CHAIN[-1:]
     else:
+        if sources is not None:
+            sources.look(workspace, runner, name, key, progress.note)
         _prepare(runner, name, key, progress)
+        if sources is not None:
+            sources.tables(workspace, progress.note)
     step = runner.materialize([f"{name}/{stage}" for stage in stages], key)
     return build_report(workspace, name, key, step, step.failure)
 

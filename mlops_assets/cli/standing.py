@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
 
 
-def describe(workspace: Workspace, name: str) -> dict[str, Any]:
-    """Everything that is true of a model in the workspace's environment, as plain JSON data."""
+def describe(workspace: Workspace, name: str, looked: dict[str, dict[str, Any] | None] | None = None) -> dict[str, Any]:
+    """Everything that is true of a model in the workspace's environment, as plain JSON data.
+
+    Args:
+        looked: what is known of the sources of data sets already, for several models that read the same; it is added to.
+    """
     state = workspace.ledger.state(name)
     needed = approvals_needed(workspace, name)
     verdict = state.verdicts.get(state.last_verdict or "")
@@ -35,6 +39,7 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         "drift": dict(state.last_drift) if state.last_drift else None,
         "monitoring": describe_watching(workspace, name) if name in workspace.catalogue.models and state.versions else None,
         "mlflow": _mlflow(workspace, name, state),
+        "sources": _sources(workspace, name, {} if looked is None else looked),
         "next": what_next(workspace, state, needed),
     }
 
@@ -87,6 +92,20 @@ def _mlflow(workspace: Workspace, name: str, state: DeploymentState) -> dict[str
     ]
     problem = f"{'; '.join(wrong)}. `mlops registry sync` repairs it." if wrong else None
     return {"aliases": found, "agrees": not wrong, "problem": problem}
+
+
+def _sources(workspace: Workspace, name: str, looked: dict[str, dict[str, Any] | None]) -> list[dict[str, Any]]:
+    """Data sets whose source is no longer what was read of them, or may not be; only what can be seen quickly."""
+    from mlops_assets.lifecycle.corrected import QUICK_BYTES, look_at_source
+    from mlops_assets.spec.reads import uses
+
+    catalogue = workspace.catalogue
+    datasets = [one for one in uses(name, catalogue) if one in catalogue.datasets] if name in catalogue.models else []
+    for dataset in datasets:
+        if dataset not in looked:
+            found = look_at_source(workspace, dataset, [None, *workspace.store.partitions(dataset)], QUICK_BYTES)
+            looked[dataset] = found.to_json() if found is not None and found.text is not None else None
+    return [said for dataset in datasets if (said := looked[dataset]) is not None]
 
 
 def what_next(workspace: Workspace, state: DeploymentState, needed: int) -> str:
@@ -151,6 +170,7 @@ def as_text(document: dict[str, Any]) -> str:
         lines.append(f"  history   version {one['version']:<4} {one['from'][:19]}Z to {one['until'][:19] + 'Z' if one['until'] else 'now'}")
     if document["monitoring"] is not None:
         lines += watching_text(document["monitoring"])
+    lines += [f"  source    {one['text']}" for one in document["sources"]]
     mlflow = document["mlflow"]
     if mlflow["problem"]:
         lines.append(f"  mlflow    {mlflow['problem']}")

@@ -137,6 +137,17 @@ class Runner:
         """
         self._make(read_by_server(self.workspace, name))
 
+    def refresh(self, dataset: str, keys: Sequence[str | None]) -> list[Step]:
+        """Read partitions of a data set again (None: the whole table); a failed step does not raise here, nor end the others."""
+        calendar = self.workspace.catalogue.datasets[dataset].calendar
+        dated = [key for key in keys if key is not None]
+        spans = [(None, None, 1, 1)] if calendar is None else ranges(calendar, dated)
+        steps = []
+        for first, last, count, every in spans:
+            self.on_step(dataset, first, last, count)
+            steps.append(self.run([dataset], first, last, count, every))
+        return steps
+
     def _make(self, reads: Reads) -> None:
         for need in list(needed_datasets(self.workspace, reads.datasets)):
             self._make_good(need)

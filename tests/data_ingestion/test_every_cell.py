@@ -146,7 +146,9 @@ def write(folder: Path, form: str, options: dict[str, Any], rows: list[Row], nam
     plain = [{"at": row.at, **row.values} for row in rows]
     names = ["at", *COLUMNS, "open"]
     if form == "csv":
-        dialect = {"delimiter": options["separator"], "lineterminator": options["lineterminator"]}
+        # Python's writer leaves a line feed bare where lines end with a carriage return alone, which nobody can read back.
+        quoting = csv.QUOTE_ALL if options["lineterminator"] == "\r" else csv.QUOTE_MINIMAL
+        dialect = {"delimiter": options["separator"], "lineterminator": options["lineterminator"], "quoting": quoting}
         with (folder / f"{name}.csv").open("w", encoding=options["encoding"], newline="") as file:
             writer = csv.writer(file, **dialect)
             writer.writerow(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -22,10 +22,15 @@ _END = 2**20
 
 
 class Origins:
-    """The pieces of one read, in order. Rows are numbered from 0 through all of them."""
+    """The pieces of one read, in order. Rows are numbered from 0 through all of them.
 
-    def __init__(self, project: Path) -> None:
-        self._project = project
+    Args:
+        project: folder against which places are told.
+        files: files that any row may come from, where pieces do not say it, as after `prepare`.
+    """
+
+    def __init__(self, project: Path, files: Collection[str] = ()) -> None:
+        self._project, self._files = project, files
         self._firsts: list[int] = []
         self._pieces: list[Piece] = []
         self._lock = Lock()
@@ -55,11 +60,12 @@ class Origins:
         piece = self._pieces[number]
         if piece.origin is None or piece.line_of is None:
             return None
-        return f"{_within(piece.origin, self._project)}:{piece.line_of(piece.first + row - self._firsts[number])}"
+        return f"{named(piece.origin, self._project)}:{piece.line_of(piece.first + row - self._firsts[number])}"
 
     def state(self, partition: str | None, store: Store) -> dict[str, Any]:
         """In which state the files were that rows of a partition may come from: how many, their bytes, and the record that lists them."""
-        paths = sorted({piece.origin for piece in self._pieces if piece.origin and piece.partition in (None, partition)})
+        own = {piece.origin for piece in self._pieces if piece.origin and piece.partition in (None, partition)}
+        paths = sorted({*own, *self._files})
         with self._lock:
             for path in paths:
                 if path not in self._states:
@@ -67,9 +73,14 @@ class Origins:
             key = tuple(paths)
             if key not in self._records:
                 found = {name: state for path in paths for name, state in self._states[path].items()}
-                digest = store.put_record("source", {"files": found})
-                self._records[key] = {"files": len(found), "bytes": sum(state["bytes"] for state in found.values()), "digest": digest}
+                self._records[key] = recorded(found, store)
         return self._records[key]
+
+
+def recorded(files: Mapping[str, Mapping[str, Any]], store: Store) -> dict[str, Any]:
+    """The states of files as a manifest has them: how many, their bytes, and the digest of the record that lists them."""
+    digest = store.put_record("source", {"files": dict(files)})
+    return {"files": len(files), "bytes": sum(state["bytes"] for state in files.values()), "digest": digest}
 
 
 def states(paths: list[str], project: Path) -> dict[str, Any]:
@@ -78,10 +89,11 @@ def states(paths: list[str], project: Path) -> dict[str, Any]:
     Of files over 1 GiB the digest is of the size, the time of the last change and both ends; of remote files it is what their store
     says of them.
     """
-    return {_within(path, project): _state(path) for path in paths}
+    return {named(path, project): _state(path) for path in paths}
 
 
-def _within(path: str, project: Path) -> str:
+def named(path: str, project: Path) -> str:
+    """A file as a project names it: relative to its folder where it lies in there."""
     if is_url(path):
         return public(path)
     full = Path(path)

@@ -139,7 +139,7 @@ def _events(
     dataset: Dataset, keys: list[str], pins: Pins | None, context: SourceContext, entities: Collection[str]
 ) -> Iterator[CheckedRows]:
     """All rows of the keys' time in order of time, with each key's span; in groups of partitions where there are many rows."""
-    read = Read(dataset, _windows(dataset, keys, context), pins, context, entities)
+    read = Read(dataset, windows(dataset, keys, context), pins, context, entities)
     with Spool(context.cache) as spool:
         waiting = Waiting(dataset, keys, spool)
         for first, typed, found, piece in read.tables(waiting.clear):
@@ -150,7 +150,7 @@ def _events(
             yield _checked(dataset, waiting, group, read)
 
 
-def _windows(dataset: Dataset, keys: list[str], context: SourceContext) -> list[Window]:
+def windows(dataset: Dataset, keys: list[str], context: SourceContext) -> list[Window]:
     """The time of the keys: all of it at once, or without what lies between where each partition has files of its own."""
     calendar = _calendar(dataset)
     runs = [[keys[0], keys[0]]]

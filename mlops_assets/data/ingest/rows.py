@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 _BLOCK = 2**20
 
 
+def kept(table: pa.Table, start: int, end: int, bad: np.ndarray) -> pa.Table:
+    """Rows ``[start, end)`` of the table without those at the positions ``bad``."""
+    import numpy as np
+    import pyarrow as pa
+
+    part = table.slice(start, end - start)
+    if not len(bad):
+        return part
+    keep = np.ones(part.num_rows, dtype=bool)
+    keep[bad - start] = False
+    return part.filter(pa.array(keep))
+
+
 def without(table: pa.Table, rows: np.ndarray) -> pa.Table | pa.RecordBatchReader:
     """The table without ``rows`` (sorted positions); block by block where it is large."""
     import numpy as np

@@ -13,7 +13,7 @@ from mlops_assets.data.ingest.origins import Origins
 from mlops_assets.data.ingest.pinning import Pins, pin, pinned_types
 from mlops_assets.data.ingest.reading import CheckedRows, read_partitions
 from mlops_assets.data.ingest.routing import NO_TIME, UNREADABLE_TIME
-from mlops_assets.data.ingest.rows import without
+from mlops_assets.data.ingest.rows import kept, without
 from mlops_assets.data.schema.findings import Violation, broken, invalid_rows, violations
 from mlops_assets.data.sources import SourceContext, fingerprint, rereadable
 from mlops_assets.data.store import Account, Manifest, Store
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from mlops_assets.spec.dataset import Dataset
 
-Note = Callable[[Manifest | None, "pa.Table"], Mapping[str, Any] | None]
-"""Given the version of a partition before (None: there is none) and its rows now: what to note of the new one."""
+Note = Callable[[Manifest, "pa.Table", "pa.Table | None"], Mapping[str, Any] | None]
+"""Given the version of a partition before, and its valid rows and those that are set aside now: what to note of the new version. None:
+nothing; empty: nothing is different, so the version before stays."""
 
 _WRITERS = 4
 _AHEAD = 16
@@ -64,6 +65,7 @@ class Ingested:
         rows: how many are stored as valid.
         previous: digest of the version before, if there was one.
         read: the whole read that it is a part of.
+        read_from: in which state the files were that were read, also where the version before stays.
     """
 
     key: str | None
@@ -74,6 +76,7 @@ class Ingested:
     rows: int
     previous: str | None
     read: ReadSummary
+    read_from: Mapping[str, Any] | None = None
 
     @property
     def undated(self) -> int:
@@ -100,7 +103,7 @@ def ingest(
     Args:
         now: the moment of the ingest, which decides the newest complete partition; default: the clock.
         entities: columns that name entities, whose undeclared floats are integers with missing values.
-        note: given the partition before (None: there is none) and its rows now, what to note of the new version.
+        note: what to note of a version that replaces another.
 
     Raises:
         SourceError: when the source cannot be read.
@@ -127,7 +130,7 @@ def ingest(
                 bad = broken(rows.findings, *span)
                 place = rows.origins.place if len(failures) < _LOCATED else _nowhere
                 found = violations(dataset, rows.findings, *span, rows.numbers, place) if len(bad) else []
-                if (reason := _refusal(dataset, key, span[1] - span[0], len(bad), found)) is not None:
+                if (reason := refusal(dataset, key, span[1] - span[0], len(bad), found)) is not None:
                     failures[key] = found
                     reasons.append(reason)
                     continue
@@ -159,11 +162,13 @@ class _Storing:
     before: Manifest | None
     summary: ReadSummary
     future: Any = None
+    read_from: Mapping[str, Any] | None = None
 
     def result(self) -> Ingested:
         manifest: Manifest = self.future.result()
         previous = None if self.before is None else self.before.digest
-        return Ingested(self.key, manifest, manifest.digest != previous, self.found, self.invalid, manifest.rows, previous, self.summary)
+        changed = manifest.digest != previous
+        return Ingested(self.key, manifest, changed, self.found, self.invalid, manifest.rows, previous, self.summary, self.read_from)
 
 
 def _wanted(dataset: Dataset, keys: Sequence[str] | None) -> list[str] | None:
@@ -189,7 +194,7 @@ def _wanted(dataset: Dataset, keys: Sequence[str] | None) -> list[str] | None:
     return sorted(set(keys), key=calendar.start_of)
 
 
-def _refusal(dataset: Dataset, key: str | None, rows: int, invalid: int, found: list[Violation]) -> str | None:
+def refusal(dataset: Dataset, key: str | None, rows: int, invalid: int, found: list[Violation]) -> str | None:
     """Why the partition may not be stored, or None."""
     if not invalid:
         return None
@@ -220,6 +225,15 @@ def _store(
     if len(bad):
         quarantined = invalid_rows(rows.table, rows.findings, bad, start)
         valid = without(valid, bad - start)
+    part.read_from = rows.origins.state(part.key, store) if rereadable(dataset) else None
+    account = Account(rows.read[part.key], rows.left_out.get(part.key, {}))
+    noted = None
+    if note is not None and part.before is not None:
+        now = kept(rows.table, start, end, bad)
+        noted = note(part.before, now, quarantined)
+        if noted is not None and not noted:
+            account.settle(dataset.name, part.key, now.num_rows, len(bad))
+            return part.before
     counted = [{"column": one.column, "rule": one.rule, "count": one.count} for one in part.found]
     return store.write(
         dataset.name,
@@ -228,9 +242,9 @@ def _store(
         facts={"violations": counted, "invalid": len(bad)} if len(bad) else {},
         source=how,
         quarantined=quarantined,
-        account=Account(rows.read[part.key], rows.left_out.get(part.key, {})),
-        read_from=rows.origins.state(part.key, store) if rereadable(dataset) else None,
-        note=None if note is None else note(part.before, rows.table.slice(start, end - start)),
+        account=account,
+        read_from=part.read_from,
+        note=noted,
     )
 
 

@@ -32,6 +32,7 @@ class Read:
         self._dataset, self._windows, self._pins, self._context = dataset, windows, pins, context
         self._casting = Casting(dataset, pins.columns if pins else None, entities)
         self._read_kinds = pins.read if pins else None
+        self._prepared_from: set[str] = set()
         self.origins = Origins(context.project)
 
     @property
@@ -47,7 +48,7 @@ class Read:
         """
         read = self._source()
         while True:
-            self.origins = Origins(self._context.project)
+            self.origins = Origins(self._context.project, self._prepared_from)
             for piece in self._pieces(read()):
                 first = self.origins.add(piece)
                 taken = self._casting.take(piece.table, text=piece.text, sparse=piece.sparse, written=piece.written, where=piece.origin)
@@ -77,8 +78,14 @@ class Read:
             for window in [None] if self._windows is None else self._windows:
                 yield from read_pieces(self._dataset, window, self._context)
 
+        def noting() -> Pieces:
+            for piece in read():
+                if piece.origin is not None:
+                    self._prepared_from.add(piece.origin)
+                yield piece
+
         if self._dataset.prepare is not None:
-            pieces, self._read_kinds = prepared(self._dataset, self._dataset.prepare, read, self._read_kinds, self._context)
+            pieces, self._read_kinds = prepared(self._dataset, self._dataset.prepare, noting, self._read_kinds, self._context)
             return lambda: iter(pieces)
         if rereadable(self._dataset):
             return read

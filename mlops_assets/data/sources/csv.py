@@ -35,4 +35,9 @@ def read_file(file: SourceFile, form: CsvFormat, dataset: Dataset) -> Pieces:
         yield replace(piece, partition=file.partition)
 
 
-SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path), rereadable=True)
+SOURCE = SourceKind(
+    read,
+    rereadable=True,
+    has_history=lambda source, _: has_file_per_partition(source.path),
+    files=lambda source, *about: files_of(source.path, *about),
+)

@@ -201,4 +201,9 @@ def _line(path: str, row: int) -> int:
     return number + 1
 
 
-SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path), rereadable=True)
+SOURCE = SourceKind(
+    read,
+    has_history=lambda source, _: has_file_per_partition(source.path),
+    rereadable=True,
+    files=lambda source, *about: files_of(source.path, *about),
+)

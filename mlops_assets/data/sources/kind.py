@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mlops_assets.data.sources.context import SourceContext, Window
+from mlops_assets.data.sources.paths import SourceFile
 from mlops_assets.data.sources.pieces import Pieces
 from mlops_assets.spec.decides import without_later_defaults
 from mlops_assets.spec.sources import SourceFormat
@@ -37,6 +38,7 @@ class SourceKind(Generic[Format]):
         reads_only_window: whether dated rows outside the window are left out while reading, so that undated ones may be all that is there.
         rereadable: whether reading twice costs nothing but time and gives the same rows.
         in_order: whether it gives the same rows in the same order every time.
+        files: the files that are read for a window, where they are files that may change; it raises where one is not there.
         fingerprinted: the part of the declaration that enters the fingerprint: plain JSON without passwords.
     """
 
@@ -45,4 +47,5 @@ class SourceKind(Generic[Format]):
     reads_only_window: Callable[[Format], bool] = _never
     rereadable: bool = False
     in_order: bool = True
+    files: Callable[[Format, Dataset, Window | None, SourceContext], list[SourceFile]] | None = None
     fingerprinted: Callable[[Format], dict[str, Any]] = _whole_declaration

@@ -104,4 +104,5 @@ SOURCE = SourceKind(
     has_history=lambda source, _: has_file_per_partition(source.path),
     reads_only_window=lambda _: True,
     rereadable=True,
+    files=lambda source, *about: files_of(source.path, *about),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.context import SourceContext, Window
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.paths import SourceFile, has_file_per_partition
 from mlops_assets.data.sources.pieces import Pieces
 from mlops_assets.data.store.documents import canonical, sha256
 from mlops_assets.spec.base import NamesFunction
@@ -28,6 +29,26 @@ def read_pieces(dataset: Dataset, window: Window | None, context: SourceContext)
 def rereadable(dataset: Dataset) -> bool:
     """Whether the source is files: reading them twice costs nothing but time, and gives the same rows."""
     return _kind(dataset).rereadable
+
+
+def of_files(dataset: Dataset) -> bool:
+    """Whether the source is files that may change, unlike a query, a function or a pinned download."""
+    return _kind(dataset).files is not None
+
+
+def file_per_partition(dataset: Dataset) -> bool:
+    """Whether each partition has files of its own."""
+    return of_files(dataset) and has_file_per_partition(dataset.source.detail.path)  # type: ignore[attr-defined]
+
+
+def source_files(dataset: Dataset, window: Window | None, context: SourceContext) -> list[SourceFile] | None:
+    """The files that are read for ``window``; None where :func:`of_files` says no.
+
+    Raises:
+        SourceError: when a file is not there.
+    """
+    files = _kind(dataset).files
+    return None if files is None else files(dataset.source.detail, dataset, window, context)
 
 
 def has_history(dataset: Dataset, context: SourceContext) -> bool:

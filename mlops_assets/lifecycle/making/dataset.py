@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lifecycle.declared import note_read
-from mlops_assets.lifecycle.results import Check, Made, Rows, Stored
+from mlops_assets.lifecycle.reads import note_state
+from mlops_assets.lifecycle.results import Check, Document, Made, Rows, Stored
 from mlops_assets.spec.reads import key_columns
 
 if TYPE_CHECKING:
@@ -24,9 +26,11 @@ KEY_RULES = ("primary key", "unique")
 def make_dataset(workspace: Workspace, name: str, keys: Sequence[str | None]) -> Made:
     """Read the source of ``name`` once for all ``keys`` (``[None]``: the whole table).
 
-    Where some partitions break the rules, the others are stored and the error says which.
+    A version that replaces another notes what is different; where nothing is, the one before stays. Where some partitions break the rules,
+    the others are stored and the error says which.
     """
     from mlops_assets.data.ingest import IngestError, ingest
+    from mlops_assets.data.ingest.changes import noted
     from mlops_assets.data.schema import SchemaError
     from mlops_assets.data.store import LostRowsError
 
@@ -34,19 +38,23 @@ def make_dataset(workspace: Workspace, name: str, keys: Sequence[str | None]) ->
     wanted = None if keys == [None] else [key for key in keys if key is not None]
     done: list[Ingested] = []
     try:
-        for item in ingest(
-            dataset, wanted, workspace.store, workspace.source_context(name), entities=key_columns(name, workspace.catalogue)
-        ):
+        note, entities = partial(noted, dataset, workspace.store), key_columns(name, workspace.catalogue)
+        for item in ingest(dataset, wanted, workspace.store, workspace.source_context(name), entities=entities, note=note):
             done.append(item)
     except LostRowsError as error:
-        note_read(workspace, name, [item.key for item in done])
+        _note_read(workspace, name, done)
         return Made([_stored(item) for item in done], [Check("accounting", False, {}, description=str(error))], error)
     except (IngestError, SchemaError) as error:
-        note_read(workspace, name, [item.key for item in done])
+        _note_read(workspace, name, done)
         broken = [violation for found in getattr(error, "failures", {}).values() for violation in found]
         return Made([_stored(item) for item in done], [*_refused(dataset, str(error), broken)], error)
-    note_read(workspace, name, wanted or ())
+    _note_read(workspace, name, done)
     return Made([_stored(item) for item in done], [*_checks(workspace, dataset, done)])
+
+
+def _note_read(workspace: Workspace, name: str, done: Sequence[Ingested]) -> None:
+    note_read(workspace, name, [item.key for item in done])
+    note_state(workspace, name, [(item.manifest, item.read_from) for item in done])
 
 
 def lost_causes() -> dict[str, str]:
@@ -68,6 +76,8 @@ def _stored(item: Ingested) -> Stored:
         shown["violations"] = Rows([vars(violation) for violation in item.violations])
     if item.changed and item.previous:
         shown["replaces"] = item.previous
+        if item.manifest.note:
+            shown["what_changed"] = Document(dict(item.manifest.note))
     return Stored(item.key, item.manifest.digest, shown, item.manifest)
 
 
