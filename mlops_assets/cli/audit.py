@@ -115,7 +115,7 @@ def dossier(
 
     with answering(json):
         workspace = open_for(project, environment)
-        known(workspace, name)
+        known(workspace, name, version)
         document = dossier_of(workspace, name, version)
     if json:
         print_json(document)

@@ -60,8 +60,8 @@ def demo(
     for line in skipped:
         typer.echo(f"\n{line}")
     typer.echo(_next_steps(time.monotonic() - began))
-    if any(report["version"] is None for report in reports):
-        raise typer.Exit(1)
+    if code := max(report["exit_code"] for report in reports):
+        raise typer.Exit(code)
 
 
 def _next_steps(seconds: float) -> str:

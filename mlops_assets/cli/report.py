@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from mlops_assets.errors import RED
 from mlops_assets.lifecycle.pointers import pointed
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ def build_report(workspace: Workspace, name: str, key: str | None, step: Step, f
     manifest = workspace.store.current(f"{name}/training_set", key) if "training_set" in made else None
     facts: Mapping[str, Any] = manifest.facts if manifest else {}
     version = registered.get("version") if failure is None else None
+    red = _not_passed(verdict)
     return {
         "schema": 1,
+        "exit_code": 0 if version is not None else RED if red else step.exit_code,
         "model": name,
         "as_of": key,
         "environment": workspace.settings.environment,
@@ -65,7 +68,7 @@ def build_report(workspace: Workspace, name: str, key: str | None, step: Step, f
         "mlflow_run_id": trained.get("mlflow_run_id"),
         "mlflow_url": trained.get("mlflow_url"),
         "dagster_run_id": step.dagster_run_id,
-        "failure": None if version is not None else _not_passed(verdict) or failure,
+        "failure": None if version is not None else red or failure,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops_assets.cli.acting import answering
+from mlops_assets.cli.acting import answering, warn_of_others
 from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment, print_json
 from mlops_assets.errors import MlopsError
 
@@ -33,7 +33,7 @@ def run(
     """Take a model from data to candidate in one process, recorded in the Dagster instance.
 
     Data sets and features that are missing are materialized first. Exit code 0: a candidate is registered;
-    1: a gate is red or a step failed; 2: bad use.
+    1: a gate is red; 2: bad use or input; 3: a step failed for another reason.
     """
     from mlops_assets.cli.progress import Progress
     from mlops_assets.cli.report import as_junit, as_markdown, as_text, build_report
@@ -47,6 +47,7 @@ def run(
                 _writable(file)
         workspace = open_workspace(find_project(project))
         key = model_key(workspace, name, parse_moment(as_of, "--as-of") if as_of else None)
+        warn_of_others(workspace, name)
         try:
             with Progress() as progress:
                 report = run_model(workspace, name, key, progress)
@@ -60,8 +61,8 @@ def run(
         print_json(report)
     else:
         typer.echo(as_text(report))
-    if report["version"] is None:
-        raise typer.Exit(1)
+    if report["exit_code"]:
+        raise typer.Exit(report["exit_code"])
 
 
 def run_model(workspace: Workspace, name: str, key: str | None, progress: Progress) -> Report:

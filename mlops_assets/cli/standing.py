@@ -10,7 +10,7 @@ from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.approvals import standing
 from mlops_assets.ledger.events import minute
 from mlops_assets.ledger.state import DeploymentState, Version
-from mlops_assets.lifecycle.decisions import approvals_needed
+from mlops_assets.lifecycle.decisions import approvals_known
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 def describe(workspace: Workspace, name: str) -> dict[str, Any]:
     """Everything that is true of a model in the workspace's environment, as plain JSON data."""
     state = workspace.ledger.state(name)
-    needed = approvals_needed(workspace, name)
+    needed = approvals_known(workspace, name)
     verdict = state.verdicts.get(state.last_verdict or "")
+    wrong = workspace.definitions.errors_of(name) if name in workspace.definitions.kinds else []
     return {
         "model": name,
         "environment": state.environment,
+        "definition": {
+            "declared": name in workspace.definitions.kinds,
+            "errors": [problem.to_json(workspace.settings.project) for problem in wrong],
+        },
         "champion": state.champion,
         "challenger": state.challenger,
         "traffic": {str(number): share for number, share in sorted(state.traffic.items())},
@@ -35,7 +40,7 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         "drift": dict(state.last_drift) if state.last_drift else None,
         "monitoring": describe_watching(workspace, name) if name in workspace.catalogue.models and state.versions else None,
         "mlflow": _mlflow(workspace, name, state),
-        "next": what_next(workspace, state, needed),
+        "next": what_next(workspace, state, needed) if not wrong else "`mlops check` shows what is wrong with its definition",
     }
 
 
@@ -146,6 +151,9 @@ def as_text(document: dict[str, Any]) -> str:
     if document["last_verdict"]:
         verdict = document["last_verdict"]
         lines.append(f"  verdict   {verdict['status']} ({verdict['id'][:12]}) at {verdict['at'][:19]}Z{_not_passed(verdict)}")
+    if wrong := document["definition"]["errors"]:
+        first = f"{wrong[0]['file']}:{wrong[0]['line']}"
+        lines.append(f"  definition {len(wrong)} error{'' if len(wrong) == 1 else 's'}, the first at {first}: nothing of it runs until then")
     lines += [f"  incident  {one['id']} {one['severity']}: {one['summary']}" for one in document["incidents"]]
     for one in document["history"]:
         lines.append(f"  history   version {one['version']:<4} {one['from'][:19]}Z to {one['until'][:19] + 'Z' if one['until'] else 'now'}")

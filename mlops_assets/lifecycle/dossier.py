@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.lifecycle.bundles import BUNDLES, DEFINITIONS, EVALUATIONS, VERDICTS, bundle_by_digest
-from mlops_assets.lifecycle.decisions import approvals_needed
+from mlops_assets.lifecycle.decisions import approvals_known
 from mlops_assets.lifecycle.records import kept_version, record_of
 from mlops_assets.lifecycle.reproduction import version_of
 from mlops_assets.spec.digest import spec_digest, written
@@ -42,7 +42,7 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
         facts=kept.get("facts") or {},
         evaluation=record_of(workspace.store, EVALUATIONS, kept.get("evaluation")) or {},
         verdict=record_of(workspace.store, VERDICTS, kept.get("verdict")),
-        needed=approvals_needed(workspace, name),
+        needed=approvals_known(workspace, name),
         links={title: url for title, url in {**links, "model card": kept.get("card")}.items() if url},
         ledger={part: found[part] for part in ("status", "events", "head", "checkpoints", "proven", "problems")},
     )

@@ -40,11 +40,12 @@ class YamlMistake:
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a file. ``lines`` has the line (from 1) of every key path and list item."""
+    """One document of a file, from ``line`` to ``last`` (from 1). ``lines`` has the line of every key path and list item."""
 
     value: Any
     line: int
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    last: int = 0
 
 
 def named_keys(value: Any) -> Any:
@@ -86,7 +87,7 @@ def read_documents(text: str) -> tuple[list[Document], list[YamlMistake]]:
         except yaml.YAMLError as error:
             mistakes.append(YamlMistake(offset + 1, f"this is not YAML: {error}"))
         else:
-            documents.append(Document(value, reader.lines[()], reader.lines))
+            documents.append(Document(value, reader.lines[()], reader.lines, offset + len(chunk.splitlines())))
     return documents, mistakes
 
 
