@@ -68,7 +68,7 @@ def known(workspace: Workspace, name: str, version: int | None = None) -> Deploy
     if state.sequence == 0:
         models = {*workspace.ledger.fold().models(workspace.settings.environment), *workspace.definitions.models()}
         if name not in models:
-            raise workspace.no_such("model", name, models)
+            raise workspace.no_such("model", name, sorted(models))
     if version is not None and version not in state.versions:
         registered = ", ".join(str(number) for number in sorted(state.versions)) or "none"
         raise MlopsError(f"{name} has no version {version} in {state.environment}.", do=f"Registered versions: {registered}.")

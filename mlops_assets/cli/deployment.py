@@ -48,12 +48,13 @@ def status(
     Exit code 0: shown; 2: bad use, or what the named model needs has errors; what the ledger knows of it is shown all the same.
     """
     from mlops_assets.cli.standing import as_text, describe
+    from mlops_assets.lifecycle.places import places
 
     with answering(json):
         workspace = open_for(project, environment)
         if name is not None:
             known(workspace, name)
-            documents = [describe(workspace, name)]
+            documents = [describe(workspace, name, places(workspace.settings))]
         else:
             warn_of_others(workspace, None)
             names = {*workspace.ledger.fold().models(workspace.settings.environment), *workspace.definitions.models()}

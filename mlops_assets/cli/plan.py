@@ -30,7 +30,7 @@ def plan(
         workspace = open_for(project, None)
         workspace.demand(name)
         if name not in workspace.definitions.kinds:
-            raise workspace.no_such("model, feature view or data set", name, workspace.definitions.kinds)
+            raise workspace.no_such("model, feature view or data set", name, workspace.definitions.names())
         warn_of_others(workspace, name)
     if json:
         print_json(to_json(workspace.plan, workspace.catalogue, name))

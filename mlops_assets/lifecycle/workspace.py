@@ -77,7 +77,7 @@ class Workspace:
 
     def no_such(self, what: str, name: str, valid: Iterable[str]) -> MlopsError:
         """That there is no ``what`` of that name; a file that cannot be read may hold it, so those are told too."""
-        names = sorted(valid)
+        names = [*valid]
         guess = nearest(name, names)
         text = [f"Did you mean {guess!r}?"] if guess else []
         if unread := self.definitions.unread:

@@ -11,6 +11,7 @@ from mlops_assets.spec.catalogue import Catalogue, Declaration
 from mlops_assets.spec.checking.check import examine
 from mlops_assets.spec.checking.sql import tables
 from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import Problem, errors, in_order
 from mlops_assets.spec.reading.loading import Entry, assemble
@@ -65,7 +66,10 @@ class SoundPart:
         return {name: wrong for name, wrong in found.items() if wrong}
 
     def errors_of(self, name: str) -> list[Problem]:
-        """The errors for which ``name`` cannot be used. Where it needs a name that nobody declares, a file that cannot be read may hold it."""
+        """The errors for which ``name`` cannot be used.
+
+        Where it needs a name that nobody declares, files that cannot be read are among them: one may hold it.
+        """
         needed = set(self._reached(name))
         missing = needed - {*self.kinds}
         found = [problem for one in needed for problem in self.own.get(one, ())]
@@ -79,6 +83,11 @@ class SoundPart:
     def models(self) -> list[str]:
         """Every model that is declared, sound or not."""
         return sorted(name for name, kind in self.kinds.items() if kind is Model)
+
+    def names(self) -> list[str]:
+        """Every name that is declared, sound or not: models, feature views, data sets."""
+        order = [Model, FeatureView, Dataset]
+        return sorted(self.kinds, key=lambda name: (order.index(self.kinds[name]), name))
 
     def _reached(self, name: str) -> Iterator[str]:
         waiting, seen = [name], set()
@@ -111,6 +120,7 @@ def sound_part(project: Path, environment: Mapping[str, str] | None = None) -> S
     for entry in mended:
         if entry.declaration is not None and entry.name is not None:
             needs[entry.name] = needs.get(entry.name, frozenset()) | _needs(entry.declaration, datasets)
+    origins = {entry.name: entry.origin for entry in reversed(entries) if entry.name is not None}
     return SoundPart(
         project=project,
         problems=tuple(problems),
@@ -118,7 +128,7 @@ def sound_part(project: Path, environment: Mapping[str, str] | None = None) -> S
         own={name: tuple(found) for name, found in own.items()},
         needs=needs,
         unread=tuple(unread),
-        read=replace(assemble(project, entries), origins={entry.name: entry.origin for entry in reversed(entries) if entry.name is not None}),
+        read=replace(assemble(project, entries), origins=origins),
     )
 
 
