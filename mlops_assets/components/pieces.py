@@ -46,13 +46,27 @@ def _loaded(workspace: Workspace, folder: Path) -> Iterator[dg.Definitions]:
         try:
             module = importlib.import_module(f"{DEFINITIONS}.{place.stem}")
             if place.is_dir():
-                yield dg.ComponentTree.from_module(defs_module=module, project_root=project).build_defs()
+                yield _without_tree(dg.ComponentTree.from_module(defs_module=module, project_root=project).build_defs())
             else:
                 yield dg.load_definitions_from_module(module)
         except Exception:
             if not any(file.is_relative_to(place) for file in wrong):
                 raise
             yield _sound_in(workspace, place)
+
+
+def _without_tree(found: dg.Definitions) -> dg.Definitions:
+    """The same definitions, which can be merged: a component tree would have to be the only one."""
+    return dg.Definitions(
+        assets=found.assets,
+        schedules=found.schedules,
+        sensors=found.sensors,
+        jobs=found.jobs,
+        resources=found.resources,
+        executor=found.executor,
+        loggers=found.loggers,
+        asset_checks=found.asset_checks,
+    )
 
 
 def _sound_in(workspace: Workspace, folder: Path) -> dg.Definitions:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,12 +100,14 @@ def test_with_odd_names_and_values_the_pasted_command_gets_the_prediction_of_tha
 
 
 def test_every_value_comes_through_a_shell_as_it_is(tmp_path: Path) -> None:
-    row = {name: value for name, value in zip("abcdef", VALUES, strict=True)} | {"it's \\ \"x\" \\\\": None, "\\'": True}
+    row = dict(zip("abcdef", VALUES, strict=True)) | {'it\'s \\ "x" \\\\': None, "\\'": True}
     command = curl("http://nowhere", row, key=False)
     (tmp_path / "curl").write_text('#!/bin/sh\nfor last; do :; done\nprintf "%s" "$last"\n')
     (tmp_path / "curl").chmod(0o755)
     for shell in filter(shutil.which, ("bash", "sh", "dash", "zsh", "fish")):
-        told = subprocess.run([shell, "-c", command], capture_output=True, check=True, env={**os.environ, "PATH": f"{tmp_path}:/bin:/usr/bin"})
+        told = subprocess.run(
+            [shell, "-c", command], capture_output=True, check=True, env={**os.environ, "PATH": f"{tmp_path}:/bin:/usr/bin"}
+        )
         assert json.loads(told.stdout) == {"data": [row]}, shell
 
 
@@ -128,7 +129,7 @@ def test_a_model_without_a_champion_has_no_such_command(project: Project) -> Non
 
 
 @pytest.fixture
-def looking_up(project: Project) -> Iterator[Project]:
+def looking_up(project: Project) -> Project:
     """A model whose features are looked up by entity, and published just now."""
     (project.folder / "definitions" / "m").mkdir()
     (project.folder / "definitions" / "m" / "defs.yaml").write_text(DEFINITIONS)
@@ -137,7 +138,7 @@ def looking_up(project: Project) -> Iterator[Project]:
     with closing(open_online(project.settings.online_url)) as online:
         publish(online, view("body"), rows.select(["person", "age", "income", "member"]), datetime.now(UTC) - timedelta(hours=1))
         publish(online, view("habits"), rows.select(["person", "job", "seen", "born"]), datetime.now(UTC) - timedelta(hours=1))
-    yield project
+    return project
 
 
 def test_a_model_that_looks_features_up_is_asked_by_entity(looking_up: Project) -> None:
