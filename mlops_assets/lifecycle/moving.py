@@ -20,6 +20,7 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
     """Register in ``target``'s environment the bundle of ``version`` (default: the champion) in ``source``'s; returns its number there.
 
     Raises:
+        MlopsError: when there is no such version.
         Refused: when the bundle may not move, as one trained on a sample out of dev.
     """
     from mlops_assets.ledger import actions
@@ -35,7 +36,7 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
         error = Refused if version is None else MlopsError
         raise error(f"{name} {found} in {origin}.", do=f"Registered there: {listed}.")
     if ENVIRONMENTS.index(origin) > ENVIRONMENTS.index(environment):
-        raise MlopsError(f"a bundle does not move from {origin} to {environment}.", do="It moves from dev to test to prod.")
+        raise Refused(f"a bundle does not move from {origin} to {environment}.", do="It moves from dev to test to prod.")
     moved = there.versions[chosen]
     if moved.sample < 1 and origin == "dev":
         raise Refused(

@@ -44,7 +44,6 @@ WRONG_USE: dict[str, list[tuple[str, ...]]] = {
         ("promote", "m", "--from", "live"),
         ("promote", "m", "--from", "test"),
         ("promote", "m", "9", "--from", "dev"),
-        ("promote", "m", "1", "--from", "test", "--to", "dev"),
     ],
     "rollback": [("rollback", "nobody"), ("rollback", "m", *BAD_KEY), ("rollback", "m", *NO_ENVIRONMENT)],
     "retire": [("retire", "nobody", "--yes"), ("retire", "m", "9", "--yes"), ("retire", "m"), ("retire", "m", "--yes", *BAD_KEY)],
@@ -227,7 +226,12 @@ def test_a_folder_that_is_not_empty_is_not_made_a_project(trained: Project, monk
 
 
 def test_a_no_is_one(trained: Project, monkeypatch: pytest.MonkeyPatch, new_project: Callable[[], Project]) -> None:
-    for words in (("rollback", "m"), ("promote", "m", "--environment", "prod"), ("reject", "m", "--environment", "prod")):
+    for words in (
+        ("rollback", "m"),
+        ("promote", "m", "--environment", "prod"),
+        ("promote", "m", "1", "--from", "test", "--to", "dev"),
+        ("reject", "m", "--environment", "prod"),
+    ):
         assert use(trained, monkeypatch, *words).code == 1, words
     red = new_project()
     red.declare(
