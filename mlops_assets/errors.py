@@ -5,7 +5,7 @@ code  means
 ====  ==============================================================================================================
 0     done
 1     the answer is no: a gate is red or inconclusive, a verification found a difference, `mlops check` found errors,
-      or the ledger refuses a decision: no passing verdict, no approvals, no right, or a state from which it is not possible
+      or the ledger refuses: no passing verdict, no approvals, no right, or a state that does not allow it
 2     bad use or bad input: a name, an option, a key, a setting, a definition, a file or rows
 3     neither: a program or the machine failed; a traceback says where
 130   interrupted

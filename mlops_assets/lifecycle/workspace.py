@@ -83,6 +83,8 @@ class Workspace:
         if unread := self.definitions.unread:
             lines = [problem.text(self.settings.project) for problem in unread]
             text.append("\n".join(["It may stand where nothing can be read:", *lines]))
+        if not names and not text:
+            text.append(f"Nothing is declared under {self.settings.definitions}.")
         return MlopsError(f"there is no {what} {name!r}.", valid=names, do=" ".join(text) or None)
 
     @cached_property
