@@ -31,7 +31,7 @@ def publish(
     """Bring the features that the server looks up by entity to their newest as-of time.
 
     What they are computed from is materialized first where it is missing. The schedules do the same every period; this is for the first
-    time, and after they stood still. Exit code 0: published; 1: a step failed; 2: bad use.
+    time, and after they stood still. Exit code 0: published; 2: bad use or input; 3: a step failed for another reason.
     """
     with answering(json):
         published = _publish(open_for(project, environment), name)
@@ -53,6 +53,7 @@ def _publish(workspace: Workspace, name: str) -> list[dict[str, Any]]:
     from mlops_assets.serving.publishing import publish_newest
 
     known(workspace, name)
+    workspace.demand(name)
     catalogue = workspace.catalogue
     views = read_by_server(workspace, name).views if name in catalogue.models else {}
     if not views:

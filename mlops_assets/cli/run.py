@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops_assets.cli.acting import answering
+from mlops_assets.cli.acting import answering, warn_of_others
 from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment_or_key, print_json
 from mlops_assets.errors import MlopsError
 
@@ -41,7 +41,7 @@ def run(
 
     Data sets and features that are missing are materialized first. Where the source of stored rows is not what was read
     any more, that is said; they are read again with --refresh only. Exit code 0: a candidate is registered;
-    1: a gate is red or a step failed; 2: bad use.
+    1: a gate is red; 2: bad use or input; 3: a step failed for another reason.
     """
     from mlops_assets.cli.noticing import Sources
     from mlops_assets.cli.progress import Progress
@@ -56,6 +56,7 @@ def run(
                 _writable(file)
         workspace = open_workspace(find_project(project))
         key = model_key(workspace, name, parse_moment_or_key(as_of, "--as-of") if as_of else None)
+        warn_of_others(workspace, name)
         sources = Sources(refresh)
         try:
             with Progress() as progress:
@@ -71,8 +72,8 @@ def run(
         print_json(report)
     else:
         typer.echo(as_text(report))
-    if report["version"] is None:
-        raise typer.Exit(1)
+    if report["exit_code"]:
+        raise typer.Exit(report["exit_code"])
 
 
 def run_model(workspace: Workspace, name: str, key: str | None, progress: Progress, sources: Sources | None = None) -> Report:

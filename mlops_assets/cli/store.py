@@ -173,9 +173,10 @@ def prune(
 
     with answering(json):
         workspace = open_for(project, None)
+        who = identify(workspace, key)
         found = look(workspace)
         chosen = prunable(found)
-        removed = prune(workspace, chosen, identify(workspace, key), reason) if yes else []
+        removed = prune(workspace, chosen, who, reason) if yes else []
     shown = [
         {
             "environment": one.environment,

@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from mlops_assets.components.ranges import partition_of_run, range_tags, ranges
-from mlops_assets.components.tags import COMMAND_TAG, PROCESS_TAG
-from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.components.tags import COMMAND_TAG, EXIT_CODE, PROCESS_TAG
+from mlops_assets.errors import BAD_INPUT, CRASHED, RED, MlopsError
 from mlops_assets.instance.opening import open_instance
 from mlops_assets.lifecycle.making.dataset import lost_causes
 from mlops_assets.lifecycle.needs import Need, Reads, needed_datasets, needed_views, read_by_model, read_by_server
@@ -36,7 +36,8 @@ class RunError(MlopsError):
 class Step:
     """One Dagster run: ``asset`` names what it materializes, ``partitions`` how many partitions of it.
 
-    ``materialized`` has the assets that came to be; those before a failure are among them.
+    ``materialized`` has the assets that came to be; those before a failure are among them. ``exit_code`` is that of a command
+    which ends with this run (see :mod:`mlops_assets.errors`).
     """
 
     asset: str
@@ -45,15 +46,15 @@ class Step:
     success: bool
     failure: str | None = None
     materialized: frozenset[str] = frozenset()
+    exit_code: int = 0
 
 
 class StepFailed(RunError):
     """Something that a model reads could not be materialized. ``step`` is the run that failed."""
 
-    exit_code = 1
-
     def __init__(self, step: Step) -> None:
         self.step = step
+        self.exit_code = step.exit_code
         super().__init__(f"{step.asset} failed: {str(step.failure).removeprefix(f'{step.asset}: ')}")
 
 
@@ -63,16 +64,13 @@ def model_key(workspace: Workspace, name: str, as_of: date | datetime | str | No
     Text is a key, as the model's calendar spells it.
 
     Raises:
-        RunError: for an unknown model, a date outside its data, or a partition that has not ended yet.
+        DefinitionsError: where the model's definition, or one that it needs, has an error.
+        MlopsError: for an unknown model, a date outside its data, or a partition that has not ended yet.
     """
+    workspace.demand(name)
     model = workspace.catalogue.models.get(name)
     if model is None:
-        guess = nearest(name, workspace.catalogue.models)
-        raise RunError(
-            f"there is no model {name!r}.",
-            valid=sorted(workspace.catalogue.models),
-            do=f"Did you mean {guess!r}?" if guess else None,
-        )
+        raise workspace.no_such("model", name, workspace.definitions.models())
     partitions = model_partitions(model, workspace.catalogue)
     if partitions is None:
         if as_of is not None:
@@ -191,7 +189,8 @@ class Runner:
             raise_on_error=False,
         )
         made = frozenset(asset for asset in assets if result.asset_materializations_for_node("__".join(asset.split("/"))))
-        step = Step(assets[-1], count, result.run_id, result.success, _failure(result), made)
+        failure, code = _failure(result)
+        step = Step(assets[-1], count, result.run_id, result.success, failure, made, code)
         self.steps.append(step)
         for cause, count in _lost(result).items():
             many = "1 row of the source is" if count == 1 else f"{count:,} rows of the source are"
@@ -199,17 +198,19 @@ class Runner:
         return step
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str | None:
+def _failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, int]:
+    """Why a run failed, and the exit code that this is: what an error said of itself, else that of a red check or of a crash."""
     for event in result.filter_events(lambda e: e.is_step_failure):
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
-            return str(data.user_failure_data.description)
+            code = (data.user_failure_data.metadata or {}).get(EXIT_CODE)
+            return str(data.user_failure_data.description), RED if code is None else int(str(code.value))
         error = data.error
         while error is not None and error.cause is not None:
             error = error.cause
         if error is not None:
-            return _blocked(result) or error.message.strip()
-    return None if result.success else "the run failed before any step began"
+            return _blocked(result) or (error.message.strip(), CRASHED)
+    return (None, 0) if result.success else ("the run failed before any step began", CRASHED)
 
 
 def _lost(result: dg.ExecuteInProcessResult) -> dict[str, int]:
@@ -222,7 +223,10 @@ def _lost(result: dg.ExecuteInProcessResult) -> dict[str, int]:
     return found
 
 
-def _blocked(result: dg.ExecuteInProcessResult) -> str | None:
-    """The blocking checks that are red, each with what it found; None where none is."""
+def _blocked(result: dg.ExecuteInProcessResult) -> tuple[str, int] | None:
+    """The blocking checks that are red, each with what it found; None where none is. A check of data is about input, a gate is not."""
     red = [check for check in result.get_asset_check_evaluations() if check.blocking and not check.passed]
-    return "; ".join(f"its check {check.check_name} is red{f': {check.description}' if check.description else ''}" for check in red) or None
+    if not red:
+        return None
+    told = "; ".join(f"its check {check.check_name} is red{f': {check.description}' if check.description else ''}" for check in red)
+    return told, RED if any(check.asset_key.path[-1] == "evaluation" for check in red) else BAD_INPUT

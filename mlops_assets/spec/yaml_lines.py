@@ -40,16 +40,17 @@ class YamlMistake:
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a file.
+    """One document of a file, from ``line`` to ``last`` (from 1).
 
-    ``lines`` has the line (from 1) of every key path and list item; ``texts`` the text, as it stands in the file, of every unquoted
-    value that YAML reads as something else than text.
+    ``lines`` has the line of every key path and list item; ``texts`` the text, as it stands in the file, of every unquoted value that
+    YAML reads as something else than text.
     """
 
     value: Any
     line: int
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     texts: Mapping[KeyPath, str] = field(default_factory=dict)
+    last: int = 0
 
 
 def named_keys(value: Any) -> Any:
@@ -91,7 +92,7 @@ def read_documents(text: str) -> tuple[list[Document], list[YamlMistake]]:
         except yaml.YAMLError as error:
             mistakes.append(YamlMistake(offset + 1, f"this is not YAML: {error}"))
         else:
-            documents.append(Document(value, reader.lines[()], reader.lines, reader.texts))
+            documents.append(Document(value, reader.lines[()], reader.lines, reader.texts, offset + len(chunk.splitlines())))
     return documents, mistakes
 
 
