@@ -148,16 +148,18 @@ def violations(
     return known
 
 
-def invalid_rows(table: pa.Table, findings: list[Finding], rows: np.ndarray, start: int) -> pa.Table:
-    """Rows at positions ``rows``, with what they break; where a value had the wrong type, its column is the original text.
+def invalid_rows(taken: pa.Table, findings: list[Finding], rows: np.ndarray) -> pa.Table:
+    """Rows with what they break; where a value had the wrong type, its column is the original text.
 
     Args:
-        rows: sorted positions, all at or after ``start``; findings count from the same beginning.
+        taken: the rows.
+        findings: what is broken in the table that they are taken from.
+        rows: their positions there, sorted.
     """
     import numpy as np
     import pyarrow as pa
 
-    taken = table.take(pa.array(rows))
+    kinds = taken.schema
     texts: list[list[str]] = [[] for _ in rows]
     originals: dict[str, dict[int, str]] = {}
     for finding in findings:
@@ -165,11 +167,7 @@ def invalid_rows(table: pa.Table, findings: list[Finding], rows: np.ndarray, sta
         for offset, row in enumerate(finding.rows[low:high]):
             position = int(np.searchsorted(rows, row))
             texts[position].append(f"{finding.column}: {finding.rule}")
-            if (
-                finding.values is not None
-                and finding.column in table.column_names
-                and finding.values.type != table.column(finding.column).type
-            ):
+            if finding.values is not None and finding.column in kinds.names and finding.values.type != kinds.field(finding.column).type:
                 originals.setdefault(finding.column, {})[position] = str(finding.values[int(low) + offset].as_py())
     for name, replaced in originals.items():
         values = taken.column(name).cast(pa.string()).to_pylist()
