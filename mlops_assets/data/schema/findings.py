@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def violations(dataset: Dataset, findings: list[Finding], start: int, end: int, 
         if not len(rows):
             continue
         private = any(dataset.columns[name].pii for name in finding.column.split(", ") if name in dataset.columns)
-        shown = [] if finding.values is None or private else finding.values.slice(span.start, min(len(rows), EXAMPLES)).to_pylist()
+        shown = [] if finding.values is None or private else finding.values.slice(span.start, min(len(rows), EXAMPLES))
         found.append(
             Violation(
                 column=finding.column,
@@ -100,9 +101,9 @@ def invalid_rows(table: pa.Table, findings: list[Finding], rows: np.ndarray, sta
             if (
                 finding.values is not None
                 and finding.column in table.column_names
-                and finding.values.type != table.column(finding.column).type
+                and (finding.values.type != table.column(finding.column).type or not table.column(finding.column)[int(row)].is_valid)
             ):
-                originals.setdefault(finding.column, {})[position] = str(finding.values[int(low) + offset].as_py())
+                originals.setdefault(finding.column, {})[position] = str(_python_value(finding.values[int(low) + offset]))
     for name, replaced in originals.items():
         values = taken.column(name).cast(pa.string()).to_pylist()
         restored = [replaced.get(position, value) for position, value in enumerate(values)]
@@ -117,6 +118,15 @@ def _between(finding: Finding, start: int, end: int) -> slice:
     return slice(int(low), int(high))
 
 
-def _shown(value: Any) -> str:
-    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _python_value(value: pa.Scalar) -> Any:
+    """A value of Arrow as one of Python; a time that Python has none for as the count that it is."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return value.value
+
+
+def _shown(cell: pa.Scalar) -> str:
+    value = _python_value(cell)
+    text = value.isoformat() if hasattr(value, "isoformat") else f"{value:f}" if isinstance(value, Decimal) else str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
