@@ -32,12 +32,8 @@ lint: $(VENV)/.installed  ## Format, lint and types only
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-ui: export DAGSTER_HOME := $(CURDIR)/dagster_home
 ui: $(VENV)/.installed  ## Dagster on port 3000 and MLflow on port 5000
-	@mkdir -p .mlops
-	trap 'kill $$(jobs -p) 2>/dev/null || true' EXIT
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/.mlops/mlflow.db --host 127.0.0.1 --port 5000 &
-	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	@$(BIN)/mlops up --no-server
 
 bench: $(VENV)/.installed  ## Benchmarks, each against its baseline in the same run
 	@scripts=$$(grep -rl --include='*.py' '__main__' benchmarks | sort)

@@ -1,10 +1,24 @@
-"""Errors for the person who meets them: what was found, where, what is valid, what to do."""
+"""Errors for the person who meets them: what was found, where, what is valid, what to do; and the exit codes of all commands.
+
+====  ==============================================================================================================
+code  means
+====  ==============================================================================================================
+0     done
+1     the answer is no: a gate is red or inconclusive, a verification found a difference, `mlops check` found errors,
+      or the ledger refuses: no passing verdict, no approvals, no right, or a state that does not allow it
+2     bad use or bad input: a name, an option, a key, a setting, a definition, a file or rows
+3     neither: a program or the machine failed; a traceback says where
+130   interrupted
+====  ==============================================================================================================
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Iterable
+
+RED, BAD_INPUT, CRASHED, INTERRUPTED = 1, 2, 3, 130
 
 _NEAR = 0.8
 
@@ -15,7 +29,7 @@ class MlopsError(Exception):
     Attributes keep the parts, so that a program can read them; ``str()`` gives one readable text.
     """
 
-    exit_code = 2
+    exit_code = BAD_INPUT
 
     def __init__(
         self,

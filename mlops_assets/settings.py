@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as PydanticSettingsError
 
 from mlops_assets.errors import MlopsError, nearest
 
@@ -166,6 +168,25 @@ def find_project(start: Path | None = None) -> Path:
     )
 
 
+def _declared(file: Path) -> dict[str, Any]:
+    """What stands under `[tool.mlops]`.
+
+    Raises:
+        SettingsError: when the file cannot be read, or that is no table.
+    """
+    try:
+        found: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"not valid TOML: {error}.", where=str(file)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot be read as UTF-8 text: {error}.", where=str(file)) from None
+    for part, name in (("tool", "[tool]"), ("mlops", "[tool.mlops]")):
+        found = found.get(part, {})
+        if not isinstance(found, dict):
+            raise SettingsError(f"{name} is {found!r}, not a table of settings.", where=str(file))
+    return dict(found)
+
+
 def load_settings(project: Path | None = None, environment: str | None = None) -> Settings:
     """Settings of the project at ``project`` (see :func:`find_project`), for ``environment`` if one is named.
 
@@ -174,12 +195,7 @@ def load_settings(project: Path | None = None, environment: str | None = None) -
     """
     folder = find_project(project)
     file = folder / "pyproject.toml"
-    declared: dict[str, Any] = {}
-    if file.is_file():
-        try:
-            declared = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("mlops", {})
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"not valid TOML: {error}", where=str(file)) from None
+    declared = _declared(file) if file.exists() else {}
     layers = {name: declared[name] for name in ENVIRONMENTS if isinstance(declared.get(name), dict)}
     common = {key: value for key, value in declared.items() if key not in layers}
     chosen = environment or os.environ.get("MLOPS_ENVIRONMENT") or common.get("environment") or "test"
@@ -202,6 +218,12 @@ def load_settings(project: Path | None = None, environment: str | None = None) -
         name = str(first["loc"][0]) if first["loc"] else "settings"
         source = f"MLOPS_{name.upper()}" if f"MLOPS_{name.upper()}" in os.environ else str(file)
         raise SettingsError(f"{name}: {first['msg']}; found {first.get('input')!r}.", where=source) from None
+    except PydanticSettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = f"MLOPS_{found.group(1).upper()}" if found else "MLOPS_…"
+        raise SettingsError(
+            "this is not valid JSON.", where=name, do='A setting that holds several values is written as JSON: {"a": "b"}.'
+        ) from None
     if environment and settings.environment != environment:
         object.__setattr__(settings, "environment", environment)
     return settings

@@ -52,7 +52,7 @@ def _no_validation() -> None:
     """Bodies are read as plain JSON, and values go into the matrix as they are found."""
     import msgspec
 
-    from mlops_assets.serving.rows import RowReader
+    from mlops_assets.modeling.requests.reader import RowReader
 
     class Body(msgspec.Struct):
         data: list[Any]

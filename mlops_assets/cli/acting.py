@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlops_assets.cli.common import print_json
-from mlops_assets.errors import MlopsError, nearest
+from mlops_assets.errors import RED, MlopsError
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.actors import Actor
@@ -32,7 +33,7 @@ def answering(json: bool) -> Iterator[None]:
     except MlopsError as error:
         if json:
             parts = {"found": error.found, "where": error.where, "valid": list(error.valid), "do": error.do}
-            print_json({"schema": 1, "ok": False, "refused": error.exit_code == 1, "error": parts})
+            print_json({"schema": 1, "ok": False, "refused": error.exit_code == RED, "error": parts})
         raise
 
 
@@ -55,19 +56,35 @@ def identify(workspace: Workspace, key: str | None) -> Actor:
     return authenticate(workspace.ledger.fold().keys, key, workspace.ledger.now()) if key else os_user()
 
 
-def known(workspace: Workspace, name: str) -> DeploymentState:
-    """The state of a model that the ledger or the definitions know.
+def known(workspace: Workspace, name: str, version: int | None = None) -> DeploymentState:
+    """The state of a model that the ledger or the definitions know, and of which ``version`` is registered where one is named.
+
+    Errors of definitions that it does not need are told as warnings.
 
     Raises:
-        MlopsError: when neither does.
+        MlopsError: when neither knows it, or there is no such version.
     """
     state = workspace.ledger.state(name)
     if state.sequence == 0:
-        models = sorted({*workspace.ledger.fold().models(workspace.settings.environment), *workspace.catalogue.models})
+        models = {*workspace.ledger.fold().models(workspace.settings.environment), *workspace.definitions.models()}
         if name not in models:
-            guess = nearest(name, models)
-            raise MlopsError(f"there is no model {name!r}.", valid=models, do=f"Did you mean {guess!r}?" if guess else None)
+            raise workspace.no_such("model", name, sorted(models))
+    if version is not None and version not in state.versions:
+        registered = ", ".join(str(number) for number in sorted(state.versions)) or "none"
+        raise MlopsError(f"{name} has no version {version} in {state.environment}.", do=f"Registered versions: {registered}.")
+    warn_of_others(workspace, name)
     return state
+
+
+def warn_of_others(workspace: Workspace, name: str | None) -> None:
+    """Tell on stderr, a line each, the errors of definitions that ``name`` does not need; without a name all errors."""
+    found = workspace.definitions.errors_beside(name)
+    for problem in found:
+        typer.echo(replace(problem, severity="warning").text(workspace.settings.project), err=True)
+    if found:
+        many = "1 error" if len(found) == 1 else f"{len(found)} errors"
+        about = f"definitions that {name} does not need" if name is not None else "the definitions; what needs them is left out"
+        typer.echo(f"warning: {many} in {about}; `mlops check` shows all", err=True)
 
 
 def follow_in_mlflow(workspace: Workspace, name: str) -> dict[str, Any]:

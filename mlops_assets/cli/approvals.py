@@ -17,6 +17,7 @@ from mlops_assets.cli.acting import (
     open_for,
 )
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
+from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.lifecycle.decisions import approvals_needed
 
 
@@ -42,7 +43,8 @@ def approve(
 
     with answering(json):
         workspace = open_for(project, environment)
-        known(workspace, name)
+        known(workspace, name, version)
+        workspace.demand(name)
         ledger = workspace.ledger
         event = actions.approve(ledger, name, version, identify(workspace, key), comment=comment)
         target = ledger.state(name).versions[event.version or 0]
@@ -72,7 +74,7 @@ def reject(
 
     with answering(json):
         workspace = open_for(project, environment)
-        known(workspace, name)
+        known(workspace, name, version)
         needed = approvals_needed(workspace, name)
         event = actions.reject(workspace.ledger, name, version, identify(workspace, key), reason=reason or "no reason given", needed=needed)
     if json:
@@ -93,7 +95,6 @@ def waive(
 ) -> None:
     """Let gates pass that did not, in your name and with a reason."""
     from mlops_assets.cli.standing import what_next
-    from mlops_assets.errors import MlopsError
     from mlops_assets.ledger import actions
 
     with answering(json):
@@ -106,6 +107,8 @@ def waive(
                     f"{verdict!r} is the beginning of {len(found)} verdicts on {name}.", valid=[one[:12] for one in state.verdicts]
                 )
             verdict = found[0]
+        if (judged := state.verdicts.get(verdict or state.last_verdict or "")) is not None:
+            _known_gates(gate, [str(one["name"]) for one in judged.gates])
         needed = approvals_needed(workspace, name)
         who = identify(workspace, key)
         event = actions.waive(workspace.ledger, name, who, gates=gate, reason=reason, verdict=verdict, needed=needed)
@@ -115,3 +118,10 @@ def waive(
         return
     typer.echo(f"{event.actor} waived {', '.join(gate)} of verdict {event.body['verdict'][:12]} on {name} in {event.environment}: {reason}")
     typer.echo(f"next: {following}")
+
+
+def _known_gates(gates: list[str], judged: list[str]) -> None:
+    for gate in gates:
+        if gate not in judged:
+            guess = nearest(gate, judged)
+            raise MlopsError(f"--gate: there is no gate {gate!r}.", valid=judged, do=f"Did you mean {guess!r}?" if guess else None)

@@ -10,6 +10,7 @@ import typer
 
 from mlops_assets.cli.acting import EnvironmentOption, NameArgument, answering, known, open_for
 from mlops_assets.cli.common import JsonOption, ProjectOption, parse_moment, print_json
+from mlops_assets.errors import MlopsError, nearest
 
 if TYPE_CHECKING:
     from mlops_assets.ledger import Ledger
@@ -38,7 +39,6 @@ def log(
     project: ProjectOption = None,
 ) -> None:
     """Tell what happened to a model, in order."""
-    from mlops_assets.errors import MlopsError, nearest
     from mlops_assets.ledger.kinds import KINDS
     from mlops_assets.ledger.story import tell
     from mlops_assets.ledger.words import ENVIRONMENTS
@@ -53,6 +53,8 @@ def log(
         if environment is not None and environment not in ENVIRONMENTS:
             raise MlopsError(f"--environment: {environment!r} is no environment.", valid=ENVIRONMENTS)
         ledger = _existing(project, environment)
+        if name is not None and next(iter(ledger.events(name)), None) is None:
+            known(open_for(project, environment), name)
         events = list(
             ledger.events(
                 name,
@@ -87,6 +89,9 @@ def verify(
     from mlops_assets.ledger.verify import verify as run
 
     with answering(json):
+        for option, path in (("--checkpoints", checkpoints), ("--public-key", public_key)):
+            if path is not None and not path.exists():
+                raise MlopsError("there is no such file or folder.", where=f"{option} {path}", do="Name the place where the copy was kept.")
         ledger = _existing(project, environment)
         found = run(ledger, checkpoints, public_key)
     if json:
@@ -115,7 +120,7 @@ def dossier(
 
     with answering(json):
         workspace = open_for(project, environment)
-        known(workspace, name)
+        known(workspace, name, version)
         document = dossier_of(workspace, name, version)
     if json:
         print_json(document)

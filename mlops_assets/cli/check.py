@@ -22,6 +22,8 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
+    name: Annotated[str | None, typer.Argument(help="With --data: the model or data set to look at. Default: all of them.")] = None,
+    data: Annotated[bool, typer.Option("--data", help="Also look at what the sources hold; nothing is stored.")] = False,
     gates: Annotated[str | None, typer.Option("--gates", help="Show that every gate of this model can turn red.")] = None,
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -34,16 +36,23 @@ def check(
     from mlops_assets.spec.checking.check import check_project
     from mlops_assets.spec.problems import errors
 
+    if name is not None and not data:
+        raise typer.BadParameter(f"`mlops check` looks at every definition; to look at the data of {name}: `mlops check --data {name}`.")
     folder = find_project(project)
     catalogue, problems = check_project(folder)
     if gates is not None and not errors(problems):
         with answering(json):
             _check_gates(catalogue, gates, json)
         return
+    notes: list[str] = []
+    if data:
+        with answering(json):
+            problems, notes = _with_data(folder, catalogue, name, problems)
     if json:
         print_json(
             {
                 "schema": 1,
+                **({"notes": notes} if data else {}),
                 "ok": not errors(problems),
                 "declared": _counts(catalogue),
                 "problems": [problem.to_json(folder) for problem in problems],
@@ -51,9 +60,28 @@ def check(
         )
     else:
         _print(problems, folder)
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
         typer.echo(_summary(catalogue, problems))
     if errors(problems):
         raise typer.Exit(1)
+
+
+def _with_data(folder: Path, catalogue: Catalogue, name: str | None, problems: list[Problem]) -> tuple[list[Problem], list[str]]:
+    """The problems together with those of the data, and notes on which part of them was looked at."""
+    from mlops_assets.lifecycle.making.problems import source_problems
+    from mlops_assets.lifecycle.workspace import Workspace
+    from mlops_assets.settings import load_settings
+    from mlops_assets.spec.problems import in_order
+
+    if name is not None and name not in catalogue.views:
+        catalogue.declared(name)
+    workspace = Workspace(load_settings(folder))
+    workspace.catalogue = catalogue
+    looked = source_problems(workspace, [name] if name else [*catalogue.datasets, *catalogue.models])
+    told = {(problem.file, problem.line, problem.path) for problem in problems}
+    added = [problem for problem in looked.problems if (problem.file, problem.line, problem.path) not in told]
+    return in_order([*problems, *added]), looked.notes
 
 
 def _print(problems: list[Problem], folder: Path) -> None:

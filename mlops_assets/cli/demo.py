@@ -60,8 +60,8 @@ def demo(
     for line in skipped:
         typer.echo(f"\n{line}")
     typer.echo(_next_steps(time.monotonic() - began))
-    if any(report["version"] is None for report in reports):
-        raise typer.Exit(1)
+    if code := max(report["exit_code"] for report in reports):
+        raise typer.Exit(code)
 
 
 def _next_steps(seconds: float) -> str:
@@ -72,4 +72,4 @@ Done in {seconds:.0f} s. Where to look next:
   mlops check --gates churn       every gate shown red on a known-bad case
   mlops promote churn             make the candidate the champion
   mlops demo --loop               customers change, the champion fails, a retrained model takes over by itself
-  make ui                         Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000"""
+  mlops up                        Dagster, MLflow and the prediction server; says where they are"""

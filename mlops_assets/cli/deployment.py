@@ -18,6 +18,7 @@ from mlops_assets.cli.acting import (
     known,
     open_for,
     show_in_dagster,
+    warn_of_others,
 )
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 from mlops_assets.lifecycle.decisions import approvals_needed
@@ -42,22 +43,30 @@ def status(
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
-    """Show versions, states, traffic, approvals, last verdict, history, and whether MLflow agrees."""
+    """Show versions, states, traffic, approvals, last verdict, history, whether MLflow agrees, and whether sources are what was read.
+
+    Exit code 0: shown; 2: bad use, or what the named model needs has errors; what the ledger knows of it is shown all the same.
+    """
     from mlops_assets.cli.standing import as_text, describe
+    from mlops_assets.lifecycle.places import places
 
     with answering(json):
         workspace = open_for(project, environment)
         if name is not None:
             known(workspace, name)
-            documents = [describe(workspace, name)]
+            documents = [describe(workspace, name, places(workspace.settings))]
         else:
-            names = {*workspace.ledger.fold().models(workspace.settings.environment), *workspace.catalogue.models}
-            documents = [describe(workspace, model) for model in sorted(names)]
+            warn_of_others(workspace, None)
+            names = {*workspace.ledger.fold().models(workspace.settings.environment), *workspace.definitions.models()}
+            looked: dict[str, dict[str, Any] | None] = {}
+            documents = [describe(workspace, model, looked=looked) for model in sorted(names)]
     if json:
         here = {"environment": workspace.settings.environment}
         print_json({"schema": 1, **documents[0]} if name is not None else {"schema": 1, **here, "models": documents})
-        return
-    typer.echo("\n\n".join(as_text(document) for document in documents) or "No models.")
+    else:
+        typer.echo("\n\n".join(as_text(document) for document in documents) or "No models.")
+    if name is not None:
+        workspace.demand(name)
 
 
 def promote(
@@ -85,7 +94,7 @@ def promote(
         who = identify(workspace, key)
         if origin is not None:
             version = bring(workspace, open_for(project, origin), name, version, who)
-        known(workspace, name)
+        known(workspace, name, version)
         try:
             event = decisions.promote(workspace, name, version, who, reason=reason)
         except Refused as refusal:
@@ -148,7 +157,7 @@ def retire(
 
     with answering(json):
         workspace = open_for(project, environment)
-        state = known(workspace, name)
+        state = known(workspace, name, version)
         who = identify(workspace, key)
         if not yes:
             what = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlops_assets.lifecycle.places import START
+
 NOT_DECLARED = "not declared"
 _PURPOSE = {"description": "description", "intended_use": "intended use", "owner": "owner", "risk": "risk class", "task": "task"}
 
@@ -124,7 +126,7 @@ def _incidents(dossier: dict[str, Any]) -> list[str]:
 
 def _where(dossier: dict[str, Any]) -> list[str]:
     source, ledger = dossier["came_from"], dossier["ledger"]
-    rows = [f"{title:<20} {url}" for title, url in dossier["links"].items()]
+    rows = [f"{title:<20} {url}" for title, url in dossier["links"].items()] or [f"MLflow does not run: {START}"]
     if source:
         rows.append(f"{'came from':<20} {source['environment']} version {source['version']}, registration {source['hash']}")
     vouched = f"{ledger['events']} events, the first {ledger['proven']} vouched for by signed checkpoints"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
+from typing import NoReturn
 
 import typer
 
-from mlops_assets.errors import MlopsError
+from mlops_assets.errors import BAD_INPUT, CRASHED, INTERRUPTED, MlopsError
 
 GROUPS = (
     "init",
@@ -24,6 +26,7 @@ GROUPS = (
     "audit",
     "reproduce",
     "publish",
+    "refresh",
     "serve",
     "up",
 )
@@ -35,14 +38,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    epilog=(
+        "Exit codes: 0 done. 1 the answer is no: a gate is red, a verification found a difference, `check` found errors, the ledger "
+        "refuses. 2 bad use or bad input: a name, an option, a key, a setting, a definition, a file or rows. 3 neither: something failed; "
+        "a traceback says where. 130 interrupted."
+    ),
 )
+
+_OF_A_PATH = (PermissionError, FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
 
 for group in GROUPS:
     importlib.import_module(f"mlops_assets.cli.{group}").register(app)
 
 
 def run() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a red answer, 2 bad use or bad input, 130 interrupted."""
+    """Run the command line; ends with an exit code of :mod:`mlops_assets.errors`."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         app()
@@ -51,6 +61,19 @@ def run() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted; what was finished before is kept", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os._exit(0)
+    except OSError as error:
+        if not isinstance(error, _OF_A_PATH) or error.filename is None:
+            _crash()
+        print(f"error: {error.filename}: {str(error.strerror).lower()}.", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except Exception:
+        _crash()
+
+
+def _crash() -> NoReturn:
+    traceback.print_exc()
+    print("error: this is no mistake of yours, or one that nothing here knows; the lines above say where.", file=sys.stderr)
+    sys.exit(CRASHED)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mlops_assets.cli.acting import answering, open_for, warn_of_others
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
 
 
@@ -21,23 +22,17 @@ def plan(
 ) -> None:
     """Print a definition with its defaults, and the assets, edges, checks, schedules and sensors that come of it.
 
-    Exit code 0: printed; 1: the definitions have errors; 2: there is nothing of that name.
+    Exit code 0: printed; 2: there is nothing of that name, or what it needs has errors.
     """
-    from mlops_assets.plan import compile_plan
     from mlops_assets.plan.explain import explain, to_json
-    from mlops_assets.settings import find_project
-    from mlops_assets.spec.checking.check import check_project
-    from mlops_assets.spec.problems import errors
 
-    folder = find_project(project)
-    catalogue, problems = check_project(folder)
-    if wrong := errors(problems):
-        for problem in wrong:
-            typer.echo(problem.text(folder), err=True)
-        raise typer.Exit(1)
-    catalogue.declared(name)
-    compiled = compile_plan(catalogue)
+    with answering(json):
+        workspace = open_for(project, None)
+        workspace.demand(name)
+        if name not in workspace.definitions.kinds:
+            raise workspace.no_such("model, feature view or data set", name, workspace.definitions.names())
+        warn_of_others(workspace, name)
     if json:
-        print_json(to_json(compiled, catalogue, name))
+        print_json(to_json(workspace.plan, workspace.catalogue, name))
     else:
-        typer.echo(explain(compiled, catalogue, name), nl=False)
+        typer.echo(explain(workspace.plan, workspace.catalogue, name), nl=False)

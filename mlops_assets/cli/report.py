@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from mlops_assets.errors import RED
+from mlops_assets.lifecycle.places import START, places
 from mlops_assets.lifecycle.pointers import pointed
 
 if TYPE_CHECKING:
@@ -46,8 +48,10 @@ def build_report(workspace: Workspace, name: str, key: str | None, step: Step, f
     manifest = workspace.store.current(f"{name}/training_set", key) if "training_set" in made else None
     facts: Mapping[str, Any] = manifest.facts if manifest else {}
     version = registered.get("version") if failure is None else None
+    red, here = _not_passed(verdict), places(workspace.settings)
     return {
         "schema": 1,
+        "exit_code": 0 if version is not None else RED if red else step.exit_code,
         "model": name,
         "as_of": key,
         "environment": workspace.settings.environment,
@@ -63,9 +67,10 @@ def build_report(workspace: Workspace, name: str, key: str | None, step: Step, f
         "data_versions": dict(manifest.inputs) if manifest else {},
         "rows": {"training": facts.get("rows", {}).get("train"), "holdout": facts.get("rows", {}).get("holdout")},
         "mlflow_run_id": trained.get("mlflow_run_id"),
-        "mlflow_url": trained.get("mlflow_url"),
+        "mlflow_url": here.mlflow_page(trained.get("mlflow_url")),
         "dagster_run_id": step.dagster_run_id,
-        "failure": None if version is not None else _not_passed(verdict) or failure,
+        "dagster_url": here.dagster_run(step.dagster_run_id),
+        "failure": None if version is not None else red or failure,
     }
 
 
@@ -101,8 +106,8 @@ def as_text(report: Report, width: int | None = None) -> str:
     else:
         lines += _wrapped(f"no candidate{': ' + report['failure'] if report['failure'] else ''}", "  ", columns)
         lines += [line for hint in _hints(report) for line in _wrapped(hint, "  ", columns)]
-    if report["mlflow_url"]:
-        lines.append(f"  MLflow {report['mlflow_url']}")
+    links = [f"  {title} {report[key]}" for title, key in (("MLflow", "mlflow_url"), ("Dagster", "dagster_url")) if report[key]]
+    lines += links or [f"  {START}"]
     return "\n".join(lines)
 
 

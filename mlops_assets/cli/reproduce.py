@@ -32,7 +32,7 @@ def reproduce(
 
     with answering(json):
         workspace = open_for(project, environment)
-        known(workspace, name)
+        known(workspace, name, version)
         with Progress() as progress:
             progress.step(f"{name} {version}", None, None, 1)
             registered, bundle, found = reproduce_version(workspace, name, version)

@@ -10,20 +10,35 @@ from mlops_assets.errors import MlopsError
 from mlops_assets.ledger.approvals import standing
 from mlops_assets.ledger.events import minute
 from mlops_assets.ledger.state import DeploymentState, Version
-from mlops_assets.lifecycle.decisions import approvals_needed
+from mlops_assets.lifecycle.asking import example_request
+from mlops_assets.lifecycle.decisions import approvals_known
+from mlops_assets.lifecycle.places import START, Places
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
 
 
-def describe(workspace: Workspace, name: str) -> dict[str, Any]:
-    """Everything that is true of a model in the workspace's environment, as plain JSON data."""
+def describe(
+    workspace: Workspace, name: str, here: Places | None = None, *, looked: dict[str, dict[str, Any] | None] | None = None
+) -> dict[str, Any]:
+    """Everything that is true of a model in the workspace's environment, as plain JSON data.
+
+    Args:
+        here: where the services are; with it also their links and a request for the champion.
+        looked: what is known of the sources of data sets already, for several models that read the same; it is added to.
+    """
+    example = example_request(workspace, name) if here is not None else None
     state = workspace.ledger.state(name)
-    needed = approvals_needed(workspace, name)
+    needed = approvals_known(workspace, name)
     verdict = state.verdicts.get(state.last_verdict or "")
+    wrong = workspace.definitions.errors_of(name) if name in workspace.definitions.kinds else []
     return {
         "model": name,
         "environment": state.environment,
+        "definition": {
+            "declared": name in workspace.definitions.kinds,
+            "errors": [problem.to_json(workspace.settings.project) for problem in wrong],
+        },
         "champion": state.champion,
         "challenger": state.challenger,
         "traffic": {str(number): share for number, share in sorted(state.traffic.items())},
@@ -35,7 +50,9 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any]:
         "drift": dict(state.last_drift) if state.last_drift else None,
         "monitoring": describe_watching(workspace, name) if name in workspace.catalogue.models and state.versions else None,
         "mlflow": _mlflow(workspace, name, state),
-        "next": what_next(workspace, state, needed),
+        "sources": _sources(workspace, name, {} if looked is None else looked),
+        **({"links": _links(here, name, state), "example": asdict(example) if example else None} if here is not None else {}),
+        "next": what_next(workspace, state, needed) if not wrong else "`mlops check` shows what is wrong with its definition",
     }
 
 
@@ -69,6 +86,17 @@ def _version(workspace: Workspace, state: DeploymentState, version: Version, nee
     }
 
 
+def _links(here: Places, name: str, state: DeploymentState) -> dict[str, str]:
+    """Pages about the model in the services that run."""
+    shown = state.champion or max(state.versions, default=None)
+    found = {
+        "MLflow": here.mlflow_version(name, shown) if shown is not None else here.mlflow,
+        "Dagster": f"{here.dagster}/assets/{name}" if here.dagster else None,
+        "predictions": here.predictions,
+    }
+    return {title: url for title, url in found.items() if url is not None}
+
+
 def _mlflow(workspace: Workspace, name: str, state: DeploymentState) -> dict[str, Any]:
     """Aliases as MLflow has them, and whether they are what the ledger says; ``agrees`` is None where MLflow does not answer."""
     if not state.versions:
@@ -87,6 +115,20 @@ def _mlflow(workspace: Workspace, name: str, state: DeploymentState) -> dict[str
     ]
     problem = f"{'; '.join(wrong)}. `mlops registry sync` repairs it." if wrong else None
     return {"aliases": found, "agrees": not wrong, "problem": problem}
+
+
+def _sources(workspace: Workspace, name: str, looked: dict[str, dict[str, Any] | None]) -> list[dict[str, Any]]:
+    """Data sets whose source is no longer what was read of them, or may not be; only what can be seen quickly."""
+    from mlops_assets.lifecycle.corrected import QUICK_BYTES, look_at_source
+    from mlops_assets.spec.reads import uses
+
+    catalogue = workspace.catalogue
+    datasets = [one for one in uses(name, catalogue) if one in catalogue.datasets] if name in catalogue.models else []
+    for dataset in datasets:
+        if dataset not in looked:
+            found = look_at_source(workspace, dataset, [None, *workspace.store.partitions(dataset)], QUICK_BYTES)
+            looked[dataset] = found.to_json() if found is not None and found.text is not None else None
+    return [said for dataset in datasets if (said := looked[dataset]) is not None]
 
 
 def what_next(workspace: Workspace, state: DeploymentState, needed: int) -> str:
@@ -146,14 +188,32 @@ def as_text(document: dict[str, Any]) -> str:
     if document["last_verdict"]:
         verdict = document["last_verdict"]
         lines.append(f"  verdict   {verdict['status']} ({verdict['id'][:12]}) at {verdict['at'][:19]}Z{_not_passed(verdict)}")
+    if wrong := document["definition"]["errors"]:
+        first = f"{wrong[0]['file']}:{wrong[0]['line']}"
+        many = "1 error" if len(wrong) == 1 else f"{len(wrong)} errors"
+        lines.append(f"  definition {many}, the first at {first}: nothing of it runs until that is mended")
     lines += [f"  incident  {one['id']} {one['severity']}: {one['summary']}" for one in document["incidents"]]
     for one in document["history"]:
         lines.append(f"  history   version {one['version']:<4} {one['from'][:19]}Z to {one['until'][:19] + 'Z' if one['until'] else 'now'}")
     if document["monitoring"] is not None:
         lines += watching_text(document["monitoring"])
+    lines += [f"  source    {one['text']}" for one in document["sources"]]
     mlflow = document["mlflow"]
     if mlflow["problem"]:
         lines.append(f"  mlflow    {mlflow['problem']}")
     elif mlflow["agrees"]:
         lines.append("  mlflow    aliases agree")
-    return "\n".join([*lines, f"  next      {document['next']}"])
+    return "\n".join([*lines, f"  next      {document['next']}", *_where(document)])
+
+
+def _where(document: dict[str, Any]) -> list[str]:
+    """Where to look, and how to ask the champion."""
+    if "links" not in document:
+        return []
+    lines = [f"  {title.lower():<9} {url}" for title, url in document["links"].items()] or [f"  services  none runs: {START}"]
+    if (example := document["example"]) is not None:
+        what = "an entity that it was judged on" if example["by_entity"] else "a row that it was judged on"
+        once = "" if example["runs"] else ", once `mlops serve` runs"
+        key = "; KEY is that of a caller" if "$KEY" in example["command"] else ""
+        lines += [f"  ask       with {what}{once}{key}:", example["command"]]
+    return lines

@@ -74,7 +74,9 @@ def history(
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show every version that a partition had, oldest first."""
+    """Show every version that a partition had, oldest first, and what was different in it from the one before."""
+    from mlops_assets.data.ingest.changes import describe
+
     store = _open(project)
     _known(store, asset)
     current = store.current(asset, partition)
@@ -94,14 +96,29 @@ def history(
                 "rows": manifest.rows,
                 "state": state,
                 "reason": tombstone["reason"] if tombstone else "",
+                "note": dict(manifest.note or {}) if json else describe(manifest.note),
             }
         )
     _show({"schema": 1, "asset": asset, "partition": partition, "versions": rows}, rows, json, "no versions")
 
 
 @group.command()
-def verify(project: ProjectOption = None, json: JsonOption = False) -> None:
-    """Check every digest and every reference; exit 1 when something is wrong."""
+def verify(
+    dataset: Annotated[str | None, typer.Argument(help="With --source: only this data set.")] = None,
+    source: Annotated[bool, typer.Option("--source", help="Compare what is stored with what its sources say today.")] = False,
+    project: ProjectOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check every digest and every reference, or with --source every stored row against its source; exit 1 when something is wrong."""
+    if source:
+        from mlops_assets.cli.verify_source import verify_sources
+
+        verify_sources(project, dataset, json)
+        return
+    if dataset is not None:
+        raise MlopsError(
+            "digests are checked of the whole store.", do=f"mlops store verify --source {dataset} compares it with its source."
+        )
     from mlops_assets.data.store import verify
 
     store = _open(project)
@@ -156,9 +173,10 @@ def prune(
 
     with answering(json):
         workspace = open_for(project, None)
+        who = identify(workspace, key)
         found = look(workspace)
         chosen = prunable(found)
-        removed = prune(workspace, chosen, identify(workspace, key), reason) if yes else []
+        removed = prune(workspace, chosen, who, reason) if yes else []
     shown = [
         {
             "environment": one.environment,

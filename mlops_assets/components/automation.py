@@ -66,8 +66,6 @@ def _request(context: dg.ScheduleEvaluationContext, workspace: Workspace, asset:
     if calendar is None:
         return dg.RunRequest(run_key=now.isoformat(), tags={WHY_TAG: "the schedule's time has come"})
     newest = calendar.newest_complete(now)
-    if newest is not None and asset.end is not None:
-        newest = min(newest, calendar.shift(calendar.key_of(asset.end), -1), key=calendar.start_of)
     if newest is None:
         return dg.SkipReason(f"No partition of {asset.key} is complete yet; the first one is {calendar.first_key}.")
     materialized = context.instance.get_materialized_partitions(dg.AssetKey(list(asset.parts)))

@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from mlops_assets.components.graph import asset_spec, check_specs
+from mlops_assets.components.tags import EXIT_CODE
 from mlops_assets.errors import MlopsError
 from mlops_assets.lifecycle.workspace import open_workspace
 from mlops_assets.plan.kinds import KINDS
@@ -20,6 +21,7 @@ from mlops_assets.spec.yaml_lines import named_keys
 
 if TYPE_CHECKING:
     from mlops_assets.components.emit import Emitted
+    from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.plan import PlannedAsset
 
 
@@ -28,7 +30,7 @@ class Written(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     language: ClassVar[type[BaseModel]]
-    name: str
+    name: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -74,9 +76,11 @@ class DeclaredComponent(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Assets and checks of this declaration."""
-        workspace = open_workspace(Path(context.project_root))
-        planned = workspace.plan.declared_by(self.name)
-        return dg.Definitions(assets=[self._assets_def(asset) for asset in planned])
+        return self.definitions_in(open_workspace(Path(context.project_root)))
+
+    def definitions_in(self, workspace: Workspace) -> dg.Definitions:
+        """Assets and checks of this declaration in a project; none where it cannot be used."""
+        return dg.Definitions(assets=[self._assets_def(asset) for asset in workspace.plan.declared_by(self.name)])
 
     def get_asset_spec(self, planned: PlannedAsset) -> dg.AssetSpec:
         """How Dagster shows ``planned``: key, dependencies, partitions, group, kinds, owners, tags, automation."""
@@ -111,4 +115,4 @@ def _clear_failures(execute: Callable[[], Iterator[Emitted]]) -> Iterator[Emitte
     try:
         yield from execute()
     except MlopsError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise dg.Failure(description=str(error), metadata={EXIT_CODE: error.exit_code}, allow_retries=False) from error

@@ -12,8 +12,6 @@ from mlops_assets.plan.kinds import KINDS
 from mlops_assets.spec.calendar import Calendar
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from mlops_assets.plan import PlannedAsset, PlannedEdge
 
 # Backfill policies and clipped windows are beta in Dagster 1.13; both were tried and are covered by tests here.
@@ -23,11 +21,11 @@ EXPANDING_PERIODS = 3660
 """How far back the mapping of an expanding window reaches; Dagster clips it at the first partition."""
 
 
-def partitions_definition(calendar: Calendar | None, end: date | None = None) -> dg.TimeWindowPartitionsDefinition | None:
+def partitions_definition(calendar: Calendar | None) -> dg.TimeWindowPartitionsDefinition | None:
     """Dagster's form of a calendar; keys are spelled alike."""
     if calendar is None:
         return None
-    start, last = calendar.first_key, calendar.key_of(end) if end else None
+    start, last = calendar.first_key, calendar.key_of(calendar.end) if calendar.end else None
     if calendar.every == "hour":
         return dg.HourlyPartitionsDefinition(start_date=start, end_date=last, timezone=calendar.timezone)
     if calendar.every == "day":
@@ -43,7 +41,7 @@ def asset_spec(planned: PlannedAsset) -> dg.AssetSpec:
         key=list(planned.parts),
         description=planned.description or None,
         deps=[_dependency(edge) for edge in planned.deps],
-        partitions_def=partitions_definition(planned.calendar, planned.end),
+        partitions_def=partitions_definition(planned.calendar),
         group_name=planned.group,
         owners=list(planned.owners),
         kinds=set(planned.kinds),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import MlopsError
+from mlops_assets.errors import BAD_INPUT, RED, MlopsError
 from mlops_assets.ledger.actors import Actor, Key, holder, not_valid
 from mlops_assets.ledger.errors import Refused
 from mlops_assets.ledger.events import Draft, written_time
@@ -32,7 +32,15 @@ _NOBODY = hashlib.sha256(b"").hexdigest()
 
 
 class KeyRefused(Refused):
-    """The presented key is unknown, expired, revoked, or lacks the role or the scope."""
+    """The presented key is malformed, unknown, expired or revoked."""
+
+    exit_code = BAD_INPUT
+
+
+class NotAllowed(KeyRefused):
+    """Who acts has not the role for it."""
+
+    exit_code = RED
 
 
 def os_user() -> Actor:
@@ -89,7 +97,7 @@ def add_key(
 
     Raises:
         MlopsError: for a name, role, scope or expiry that cannot be used.
-        KeyRefused: when ``actor`` may not make keys.
+        NotAllowed: when ``actor`` may not make keys.
     """
     roles, scopes = tuple(dict.fromkeys(roles)), tuple(dict.fromkeys(scopes))
     if not PRINCIPAL_PATTERN.match(principal):
@@ -127,7 +135,7 @@ def revoke_key(ledger: Ledger, actor: Actor, name: str, reason: str | None = Non
 
     Raises:
         MlopsError: when nothing of that name is valid.
-        KeyRefused: when ``actor`` may not revoke keys.
+        NotAllowed: when ``actor`` may not revoke keys.
     """
     valid = valid_keys(ledger.fold().keys, ledger.now())
     found = [key for key in valid if name in (key.prefix, key.principal)]
@@ -143,4 +151,4 @@ def revoke_key(ledger: Ledger, actor: Actor, name: str, reason: str | None = Non
 def _admin_only(ledger: Ledger, actor: Actor) -> None:
     admins = sorted({key.principal for key in valid_keys(ledger.fold().keys, ledger.now()) if "admin" in key.roles})
     if admins and not actor.may("admin"):
-        raise KeyRefused(f"{actor.name} may not manage keys.", do=f"Ask an admin ({', '.join(admins)}), or give an admin's key with --key.")
+        raise NotAllowed(f"{actor.name} may not manage keys.", do=f"Ask an admin ({', '.join(admins)}), or give an admin's key with --key.")

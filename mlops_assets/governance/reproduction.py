@@ -131,7 +131,7 @@ def recorded_definition(body: Mapping[str, Any], now: Catalogue) -> tuple[Catalo
     """
     from mlops_assets.functions import source_digest
     from mlops_assets.spec.catalogue import Catalogue
-    from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.dataset import AS_RECORDED, Dataset
     from mlops_assets.spec.decides import without_later_defaults
     from mlops_assets.spec.feature_view import FeatureView
     from mlops_assets.spec.model import Model
@@ -140,8 +140,9 @@ def recorded_definition(body: Mapping[str, Any], now: Catalogue) -> tuple[Catalo
     declared = []
     for part in body.values():
         kind = kinds[part["kind"]]
-        plain = kind.model_validate(part["declaration"]).model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        declared.append(kind.model_validate(plain))
+        whole = kind.model_validate(part["declaration"], context=AS_RECORDED)
+        plain = whole.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        declared.append(kind.model_validate(plain, context=AS_RECORDED))
     then = Catalogue.of(*declared, project=now.project)
     origins = {name: now.origins.get(name, origin) for name, origin in then.origins.items()}
     changed = [f"definition of {one.name}" for one in declared if without_later_defaults(one) != body[one.name]["declaration"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_assets.errors import MlopsError
+from mlops_assets.errors import RED, MlopsError
 
 
 class LedgerError(MlopsError):
@@ -16,4 +16,4 @@ class EventError(MlopsError):
 class Refused(MlopsError):
     """The state, the evidence or the approvals do not allow this; says what would make it possible."""
 
-    exit_code = 1
+    exit_code = RED

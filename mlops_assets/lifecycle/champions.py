@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import MlopsError
+from mlops_assets.errors import RED, MlopsError
 from mlops_assets.lifecycle.bundles import bundle_by_digest
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class NoChampion(MlopsError):
     """Nothing serves, so there is nothing to score with or to watch."""
 
-    exit_code = 1
+    exit_code = RED
 
 
 def champion_of_its_time(state: DeploymentState, key: str | None) -> Version | None:

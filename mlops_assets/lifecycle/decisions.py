@@ -13,10 +13,20 @@ if TYPE_CHECKING:
 
 
 def approvals_needed(workspace: Workspace, name: str) -> int:
-    """How many distinct people must approve ``name``: what its definition says, else the environment's setting."""
+    """How many distinct people must approve ``name``: what its definition says, else the environment's setting.
+
+    Raises:
+        DefinitionsError: where the definition cannot be read, so that nobody knows how many it asks for.
+    """
+    workspace.demand(name)
     model = workspace.catalogue.models.get(name)
     declared = model.approvals.get(workspace.settings.environment) if model is not None else None
     return workspace.settings.approvals if declared is None else declared
+
+
+def approvals_known(workspace: Workspace, name: str) -> int:
+    """As :func:`approvals_needed`, for what asks for no approval: where the definition cannot be read, the environment's setting."""
+    return workspace.settings.approvals if name in workspace.definitions.left_out else approvals_needed(workspace, name)
 
 
 def goes_at_once(rollout: Rollout, champion: int | None) -> bool:
@@ -67,12 +77,14 @@ def promote(
 def roll_back(workspace: Workspace, name: str, actor: Actor, *, reason: str) -> Event:
     """Take out what went live last: a challenger in its rollout, else the champion for the one before it.
 
+    It must be possible in a hurry, so a definition that cannot be read does not keep it from happening.
+
     Raises:
         Refused: where there is nothing to go back to.
     """
     from mlops_assets.ledger import actions
 
-    return actions.rollback(workspace.ledger, name, actor, reason=reason, needed=approvals_needed(workspace, name))
+    return actions.rollback(workspace.ledger, name, actor, reason=reason, needed=approvals_known(workspace, name))
 
 
 def ask_for_approvals(workspace: Workspace, name: str, version: int | None, who: Actor, refusal: Refused) -> Refused:

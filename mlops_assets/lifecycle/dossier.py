@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.lifecycle.bundles import BUNDLES, DEFINITIONS, EVALUATIONS, VERDICTS, bundle_by_digest
-from mlops_assets.lifecycle.decisions import approvals_needed
+from mlops_assets.lifecycle.decisions import approvals_known
+from mlops_assets.lifecycle.places import places
 from mlops_assets.lifecycle.records import kept_version, record_of
 from mlops_assets.lifecycle.reproduction import version_of
 from mlops_assets.spec.digest import spec_digest, written
@@ -23,7 +24,6 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
     """
     from mlops_assets.governance.dossier import DossierRecords, build_dossier
     from mlops_assets.ledger.verify import verify
-    from mlops_assets.registry.links import version_url
 
     version = version_of(workspace, name, number)
     kept = kept_version(workspace, name, number) or {}
@@ -33,7 +33,12 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
         provenance = bundle_by_digest(workspace, bundle).provenance.to_json()
     except MlopsError:
         provenance = (workspace.store.get_pointer(f"{BUNDLES}/{bundle}") or {}).get("provenance")
-    links = {"MLflow version": version_url(workspace.settings.mlflow_ui, name, number), "MLflow training run": kept.get("mlflow_url")}
+    here = places(workspace.settings)
+    links = {
+        "MLflow version": here.mlflow_version(name, number),
+        "MLflow training run": here.mlflow_page(kept.get("mlflow_url")),
+        "model card": here.mlflow_page(kept.get("card")),
+    }
     found = verify(workspace.ledger).to_json()
     records = DossierRecords(
         events=list(workspace.ledger.events(name)),
@@ -42,8 +47,8 @@ def dossier_of(workspace: Workspace, name: str, number: int) -> dict[str, Any]:
         facts=kept.get("facts") or {},
         evaluation=record_of(workspace.store, EVALUATIONS, kept.get("evaluation")) or {},
         verdict=record_of(workspace.store, VERDICTS, kept.get("verdict")),
-        needed=approvals_needed(workspace, name),
-        links={title: url for title, url in {**links, "model card": kept.get("card")}.items() if url},
+        needed=approvals_known(workspace, name),
+        links={title: url for title, url in links.items() if url},
         ledger={part: found[part] for part in ("status", "events", "head", "checkpoints", "proven", "problems")},
     )
     return build_dossier(workspace.ledger.state(name), number, records)

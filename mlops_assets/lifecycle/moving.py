@@ -20,6 +20,7 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
     """Register in ``target``'s environment the bundle of ``version`` (default: the champion) in ``source``'s; returns its number there.
 
     Raises:
+        MlopsError: when there is no such version.
         Refused: when the bundle may not move, as one trained on a sample out of dev.
     """
     from mlops_assets.ledger import actions
@@ -32,7 +33,8 @@ def bring(target: Workspace, source: Workspace, name: str, version: int | None, 
     if chosen is None or chosen not in there.versions:
         found = f"has no version {version}" if version is not None else "has no champion"
         listed = ", ".join(str(number) for number in sorted(there.versions)) or "none"
-        raise Refused(f"{name} {found} in {origin}.", do=f"Registered there: {listed}.")
+        error = Refused if version is None else MlopsError
+        raise error(f"{name} {found} in {origin}.", do=f"Registered there: {listed}.")
     if ENVIRONMENTS.index(origin) > ENVIRONMENTS.index(environment):
         raise Refused(f"a bundle does not move from {origin} to {environment}.", do="It moves from dev to test to prod.")
     moved = there.versions[chosen]

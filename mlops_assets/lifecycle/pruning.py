@@ -106,6 +106,8 @@ def _sharing(workspace: Workspace) -> list[Workspace]:
 
 def _kept_until(workspace: Workspace, model: str, since: datetime) -> datetime | None:
     declared = workspace.catalogue.models.get(model)
+    if declared is None and workspace.definitions.errors_of(model):
+        return None  # how long its declaration keeps bundles cannot be read
     risk = UNKNOWN_RISK if declared is None else declared.risk or "limited"
     keep = workspace.settings.keep_bundles[risk]
     return None if keep == FOREVER else Duration.parse(keep).after(since)

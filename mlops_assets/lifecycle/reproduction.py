@@ -68,4 +68,4 @@ def _definition(workspace: Workspace, name: str, digest: str) -> tuple[Catalogue
     if name in workspace.catalogue.models and spec_digest(name, workspace.catalogue) == digest:
         return workspace.catalogue, []
     kept = record_of(workspace.store, DEFINITIONS, digest)
-    return None if kept is None else recorded_definition(kept, workspace.catalogue)
+    return None if kept is None else recorded_definition(kept, workspace.definitions.read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.errors import MlopsError
+from mlops_assets.errors import RED, MlopsError
 from mlops_assets.lifecycle.bundles import VERDICTS, digests_of, outdated
 from mlops_assets.lifecycle.pointers import pointed, require
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class CandidateRefused(MlopsError):
     """A bundle that may not be registered, with the reason and what would make it possible."""
 
-    exit_code = 1
+    exit_code = RED
 
 
 def record(workspace: Workspace, name: str, verdict: Verdict, dagster_run_id: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import MlopsError
+from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.plan import Plan, compile_plan
 from mlops_assets.settings import Settings, load_settings
 from mlops_assets.spec.catalogue import Catalogue
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from mlops_assets.ledger import Ledger
     from mlops_assets.ledger.actors import Actor
     from mlops_assets.registry import Registry
+    from mlops_assets.spec.checking.sound import SoundPart
+    from mlops_assets.spec.problems import Problem
 
 
 class DefinitionsError(MlopsError):
-    """The definitions have problems; the text lists every one with its file and line."""
-
-    exit_code = 1
+    """A definition, or one that it needs, has errors; the text lists every one with its file and line."""
 
 
 class Workspace:
@@ -42,20 +42,50 @@ class Workspace:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Everything that the project declares.
+        """Everything of the project that can be used: definitions without an error, that need none with one."""
+        return self.definitions.catalogue
+
+    @cached_property
+    def definitions(self) -> SoundPart:
+        """Every definition of the project, sound or not, and what is wrong."""
+        from mlops_assets.spec.checking.sound import sound_part
+
+        return sound_part(self.settings.project)
+
+    def demand(self, name: str) -> None:
+        """Refuse ``name`` where its definition, or one that it needs, has an error. A name that nobody declares passes.
 
         Raises:
-            DefinitionsError: when any definition has an error.
+            DefinitionsError: with each of these errors.
         """
-        from mlops_assets.spec.checking.check import check_project
-        from mlops_assets.spec.problems import errors
+        if name in self.definitions.kinds:
+            self._refuse(self.definitions.errors_of(name), f"what {name} needs")
 
-        catalogue, problems = check_project(self.settings.project)
-        if found := errors(problems):
+    def demand_all(self) -> None:
+        """Refuse where any definition has an error.
+
+        Raises:
+            DefinitionsError: with every error.
+        """
+        self._refuse(self.definitions.errors, "the definitions")
+
+    def _refuse(self, found: Sequence[Problem], where: str) -> None:
+        if found:
             many = "1 error" if len(found) == 1 else f"{len(found)} errors"
             lines = [problem.text(self.settings.project) for problem in found]
-            raise DefinitionsError("\n".join([f"{many} in the definitions:", *lines]))
-        return catalogue
+            raise DefinitionsError("\n".join([f"{many} in {where}:", *lines]))
+
+    def no_such(self, what: str, name: str, valid: Iterable[str]) -> MlopsError:
+        """That there is no ``what`` of that name; a file that cannot be read may hold it, so those are told too."""
+        names = [*valid]
+        guess = nearest(name, names)
+        text = [f"Did you mean {guess!r}?"] if guess else []
+        if unread := self.definitions.unread:
+            lines = [problem.text(self.settings.project) for problem in unread]
+            text.append("\n".join(["It may stand where nothing can be read:", *lines]))
+        if not names and not text:
+            text.append(f"Nothing is declared under {self.settings.definitions}.")
+        return MlopsError(f"there is no {what} {name!r}.", valid=names, do=" ".join(text) or None)
 
     @cached_property
     def plan(self) -> Plan:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.modeling.encoding import Encoder
 from mlops_assets.modeling.estimators.build import kind_of, read_fitted
 from mlops_assets.modeling.estimators.protocol import Fitted
-from mlops_assets.modeling.signature import BundleInputError, InputProblem, ModelingError, Signature
+from mlops_assets.modeling.requests.plain import plain_matrix
+from mlops_assets.modeling.signature import ModelingError, Signature
 from mlops_assets.modeling.target import Target
-from mlops_assets.modeling.values import from_json, to_json
+from mlops_assets.modeling.values import to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,7 +164,7 @@ class Bundle:
         Raises:
             BundleInputError: for a missing column or one of another type.
         """
-        return self._score(self.encoder.transform(frame))
+        return self.score_matrix(self.encoder.transform(frame))
 
     def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Score JSON-like rows: every feature a key, null only where the signature says so, the entity's key ignored.
@@ -173,41 +174,15 @@ class Bundle:
         Raises:
             BundleInputError: with every problem of every row and field.
         """
-        return self._score(self.matrix(rows))
+        return self.score_matrix(self.matrix(rows))
 
     def matrix(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """The estimator's matrix for JSON-like rows, after the checks of :meth:`predict_rows`."""
-        import numpy as np
+        return plain_matrix(self.signature, self.encoder, rows)
 
-        problems: list[InputProblem] = []
-        encoded: list[list[float]] = []
-        known = {*self.signature.names, *self.signature.entity}
-        for index, row in enumerate(rows):
-            if not isinstance(row, Mapping):
-                problems.append(InputProblem(index, None, "needs an object with a key for each feature"))
-                continue
-            values: list[tuple[float, ...] | str | None] = []
-            before = len(problems)
-            for feature in self.signature.features:
-                if feature.name not in row:
-                    problems.append(InputProblem(index, feature.name, "is missing"))
-                    continue
-                value = row[feature.name]
-                if value is None:
-                    values.append(None)
-                    if not feature.nullable:
-                        problems.append(InputProblem(index, feature.name, f"is null; it needs {feature.type}"))
-                    continue
-                try:
-                    values.append(from_json(value, feature))
-                except ValueError as error:
-                    problems.append(InputProblem(index, feature.name, str(error)))
-            problems.extend(_unknown(index, row, known))
-            if len(problems) == before:
-                encoded.append(self.encoder.encode_row(values))
-        if problems:
-            raise BundleInputError(problems)
-        return np.array(encoded, dtype="float64").reshape(len(encoded), len(self.encoder.names))
+    def reloaded(self) -> Bundle:
+        """The same bundle read once more from its files, as a server reads it."""
+        return Bundle.load(self.folder, digest=self.digest)
 
     def json_rows(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
         """Rows of a frame as :meth:`predict_rows` takes them."""
@@ -227,7 +202,8 @@ class Bundle:
             totals[source] += float(value)
         return sorted(totals.items(), key=lambda item: (-item[1], item[0]))
 
-    def _score(self, matrix: np.ndarray) -> np.ndarray:
+    def score_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        """Score an encoded matrix; the shape of the result is that of :meth:`predict`."""
         import numpy as np
 
         if len(matrix) == 0:
@@ -300,16 +276,6 @@ def verify(folder: Path) -> dict[str, Any]:
     body["digest"] = claimed
     result: dict[str, Any] = body
     return result
-
-
-def _unknown(index: int, row: Mapping[str, Any], known: set[str]) -> list[InputProblem]:
-    from mlops_assets.errors import nearest
-
-    problems = []
-    for name in sorted(set(map(str, row)) - known):
-        guess = nearest(name, known)
-        problems.append(InputProblem(index, name, "is no feature of this model" + (f"; did you mean {guess!r}?" if guess else "")))
-    return problems
 
 
 def _files(folder: Path) -> list[str]:

@@ -12,6 +12,8 @@ becomes one indicator per category; beyond :data:`MAX_ONE_HOT` categories the mo
 rest and for unknown ones; without it an unknown category has all indicators 0. A feature without any value in training is
 filled with 0.
 
+An empty text is a missing value, wherever it comes from; :meth:`FittedFeature.read` says what else a text is read as.
+
 Both forms give the same numbers for a frame and for single rows, bit by bit.
 """
 
@@ -67,6 +69,17 @@ class FittedFeature:
     def slots(self) -> dict[str, int]:
         """Indicator of each kept category in the numeric form."""
         return {category: slot for slot, category in enumerate(self.kept)}
+
+    def read(self, text: str) -> str | None:
+        """The category that a text stands for; None where it is a missing value.
+
+        A category that training saw is itself. Any other text is looked up without white space around it, as CSV sources are read by
+        default, and is missing if nothing is left: a bundle that learned from empty text as a category still knows it as one.
+        """
+        if text in self.codes:
+            return text
+        bare = text.strip()
+        return (bare if bare in self.codes else text) if bare else None
 
     @property
     def has_other(self) -> bool:
@@ -211,7 +224,8 @@ class Encoder:
         filled = np.where(lost, np.array(fitted.fills), parts)
         return np.column_stack([filled, lost[:, 0].astype("float64")]) if fitted.missing else filled
 
-    def _encode_text(self, fitted: FittedFeature, text: str | None) -> list[float]:
+    def _encode_text(self, fitted: FittedFeature, given: str | None) -> list[float]:
+        text = None if given is None else fitted.read(given)
         if self.form == "numeric":
             return _indicators(fitted, text)
         known = len(fitted.categories or ())
@@ -253,6 +267,7 @@ def _fit_text(column: pd.Series, feature: Feature, form: Form) -> FittedFeature:
     import pandas as pd
 
     values = texts(column, feature)
+    values[values == ""] = None
     counts = pd.Series(values, dtype=object).value_counts()
     categories = tuple(sorted(counts.index))
     if feature.type == "string" and len(categories) > MAX_STRING_CATEGORIES:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from mlops_assets.modeling.encoding import Encoder, FittedFeature
+from mlops_assets.modeling.requests.plain import plain_matrix
 from mlops_assets.modeling.signature import Feature, Signature
 from mlops_assets.modeling.target import Target
 
@@ -47,12 +49,18 @@ class SyntheticSet:
 
 @dataclass(frozen=True)
 class SyntheticBundle:
-    """A model that is a function of a frame. ``alone`` is what it adds when it scores rows outside a frame."""
+    """A model that is a function of a frame of numbers.
+
+    Attributes:
+        alone: what it adds when it scores rows outside a frame.
+        asked: what it adds when it scores what a request brought.
+    """
 
     task: str
     signature: Signature
     score: Callable[[pd.DataFrame], Array]
     alone: float = 0.0
+    asked: float = 0.0
     before_row: Callable[[], None] | None = None
     digest: str = "0" * 64
     trees_digest: str | None = None
@@ -65,8 +73,24 @@ class SyntheticBundle:
     def target(self) -> Target:
         return Target(self.task, self.classes)
 
+    @property
+    def encoder(self) -> Encoder:
+        return Encoder("native", [FittedFeature(feature, None) for feature in self.signature.features])
+
+    def reloaded(self) -> SyntheticBundle:
+        return self
+
     def predict(self, frame: pd.DataFrame) -> Array:
         return self.score(frame)
+
+    def matrix(self, rows: Sequence[Mapping[str, Any]]) -> Array:
+        return plain_matrix(self.signature, self.encoder, rows)
+
+    def score_matrix(self, matrix: Array) -> Array:
+        import pandas as pd
+
+        result: Array = self.score(pd.DataFrame(matrix, columns=self.encoder.names)) + self.asked
+        return result
 
     def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> Array:
         import pandas as pd

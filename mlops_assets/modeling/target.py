@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.data.training_sets.positive import positive_class, positive_line
 from mlops_assets.modeling.signature import ModelingError
 
 if TYPE_CHECKING:
@@ -96,13 +97,17 @@ def _binary(found: Sequence[Any], positive: Any) -> tuple[Any, Any]:
     if len(found) > 2:
         shown = ", ".join(repr(value) for value in found[:10])
         raise ModelingError(f"a binary target has two values, found {len(found)}: {shown}.", do="Use `task: multiclass_classification`.")
-    if positive is None:
-        if 1 not in found:
-            raise ModelingError(
-                f"which of {found[0]!r} and {found[1]!r} is positive is not known.", where="positive", do=f"Write `positive: {found[1]}`."
-            )
-        positive = 1
-    if positive not in found:
-        raise ModelingError(f"positive is {positive!r}, which the target does not hold.", where="positive", valid=[repr(v) for v in found])
-    chosen = found[list(found).index(positive)]
+    if positive is None and 1 not in found:
+        raise ModelingError(
+            f"which of {found[0]!r} and {found[1]!r} is positive is not known.", where="positive", do=f"Write `{positive_line(found)}`."
+        )
+    chosen = 1 if positive is None else positive_class(found, positive)
+    if chosen is None:
+        raise ModelingError(
+            f"positive is {positive!r}, which the target does not hold.",
+            where="positive",
+            valid=[repr(value) for value in found],
+            do=f"Write `{positive_line(found)}`, if that is meant.",
+        )
+    chosen = found[list(found).index(chosen)]
     return (next(value for value in found if value != chosen), chosen)

@@ -19,6 +19,8 @@ from mlops_assets.modeling.target import Target
 from mlops_assets.spec.model import Model
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mlops_assets.data.training_sets.training_set import TrainingSet
     from mlops_assets.modeling.tuning import Trial
 
@@ -119,7 +121,20 @@ def _with_nulls(model: Model, features: Sequence[Feature], training_set: Trainin
     """Mark what may be null in a request: in the full form all, since an entity may have no row; else what is null somewhere."""
     if model.features:
         return tuple(replace(feature, nullable=True) for feature in features)
-    return tuple(replace(feature, nullable=training_set.table.column(feature.name).null_count > 0) for feature in features)
+    return tuple(replace(feature, nullable=_may_be_missing(training_set.table.column(feature.name))) for feature in features)
+
+
+def _may_be_missing(column: pa.ChunkedArray) -> bool:
+    """Whether a value is missing: null, or an empty text, which a model reads as missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.null_count:
+        return True
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return False
+    return bool(pc.any(pc.equal(column.cast(kind), "")).as_py())
 
 
 def _processors() -> int:

@@ -129,7 +129,9 @@ def to_json(column: pd.Series, feature: Feature) -> list[Any]:
     if feature.type == "bool":
         return [None if math.isnan(v) else bool(v) for v in values]
     if feature.type == "int64":
-        return [None if math.isnan(v) else int(v) for v in values]
+        # The number itself, which float64 does not hold beyond 2^53.
+        exact = column.astype(object).tolist()
+        return [None if math.isnan(v) else int(whole) for v, whole in zip(values, exact, strict=True)]
     return [None if math.isnan(v) else v for v in values]
 
 

@@ -173,7 +173,9 @@ def _regression(y: Array, score: Array) -> dict[str, Array]:
         "y": y,
         "bias": off,
         "mae": np.abs(off),
-        "mape": np.abs(off) / np.maximum(np.abs(y), np.finfo(float).eps),
+        "mape": np.abs(off) / np.where(y == 0, 1.0, np.abs(y)),
+        "zeros": (y == 0).astype(float),
+        "size": np.abs(y),
         "yy": np.square(y),
     }
 
@@ -223,7 +225,9 @@ def _statistics(task: str, names: tuple[str, ...], sums: Array, histogram: Array
     if task == "multiclass_classification":
         return {name: of(lambda s, name=name: s[name] / s["n"]) for name in ("accuracy", "log_loss")}  # type: ignore[misc]
     if task == "regression":
-        found = {name: of(lambda s, name=name: s[name] / s["n"]) for name in ("mae", "mape", "bias")}  # type: ignore[misc]
+        found = {name: of(lambda s, name=name: s[name] / s["n"]) for name in ("mae", "bias")}  # type: ignore[misc]
+        found["mape"] = of(lambda s: np.where(s["zeros"] > 0, np.nan, s["mape"] / s["n"]))
+        found["wape"] = of(lambda s: s["mae"] / np.where(s["size"] > 0, s["size"], np.nan))
         found["rmse"] = of(lambda s: np.sqrt(s["loss"] / s["n"]))
         found["r2"] = of(lambda s: 1 - s["loss"] / (s["yy"] - np.square(s["y"]) / s["n"]))
         return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from mlops_assets.plan.checks import PlannedCheck, planned_checks
@@ -31,7 +30,6 @@ class PlannedAsset:
         kinds: technology labels in the graph.
         tags: free tags.
         calendar: its partitions; None if it has none.
-        end: first day after the last partition, for data that has ended.
         deps: what it reads.
         checks: what is asserted about it.
         code_version: changes when the definition of this asset changes.
@@ -50,7 +48,6 @@ class PlannedAsset:
     kinds: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     calendar: Calendar | None = None
-    end: date | None = None
     deps: tuple[PlannedEdge, ...] = ()
     checks: tuple[PlannedCheck, ...] = ()
     code_version: str = ""
@@ -99,7 +96,6 @@ def _planned(kind: AssetKind, row: Kind[Any], subject: Subject[Any]) -> PlannedA
         kinds=row.technology(declaration),
         tags=dict(sorted(declaration.tags.items())),
         calendar=partitions.calendar if partitions else None,
-        end=partitions.end if partitions else None,
         deps=row.reads(subject),
         checks=planned_checks(key, kind, declaration),
         code_version=declaration_digest(declaration.name, subject.catalogue, kind)[:16],

@@ -77,6 +77,9 @@ def _metric(model: Model) -> str:
 CHECKS: Mapping[AssetKind, tuple[Check[Any], ...]] = {
     "dataset": (
         Check[Dataset]("schema", _rules_kept, blocking=True),
+        Check[Dataset](
+            "accounting", lambda _: "Every row that was read is stored, quarantined, or left out by a named cause.", blocking=True
+        ),
         Check[Dataset]("volume", lambda it: f"At least {it.min_rows} row{'' if it.min_rows == 1 else 's'}.", blocking=True),
         Check[Dataset]("freshness", lambda it: f"The newest rows are at most {it.max_age} old.", wanted=lambda it: it.max_age is not None),
         Check[Dataset](

@@ -22,7 +22,10 @@ _AT_MOST: dict[tuple[Every, Every], int] = {
     ("day", "month"): 31,
     ("week", "month"): 5,
 }
-"""Most periods of the finer unit in one of the coarser."""
+"""Most periods of the finer unit in one of the coarser, where clocks never change."""
+
+_CLOCKS_BACK = 2
+"""Most hours that clocks which go back add to a day, a week or a month."""
 
 
 @dataclass(frozen=True)
@@ -148,4 +151,5 @@ def _newest_snapshot(reader: Calendar | None, read: Calendar | None) -> int:
     """How many of the reader's periods back the newest ended snapshot may have begun."""
     if reader is None or read is None or COARSENESS[read.every] <= COARSENESS[reader.every]:
         return 0
-    return 2 * _AT_MOST[reader.every, read.every] - 1
+    longer = _CLOCKS_BACK if reader.every == "hour" and read.timezone != "UTC" else 0
+    return 2 * _AT_MOST[reader.every, read.every] - 1 + longer

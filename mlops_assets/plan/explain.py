@@ -11,7 +11,7 @@ import yaml
 from mlops_assets.plan.assets import PlannedAsset
 from mlops_assets.plan.edges import PlannedEdge
 from mlops_assets.plan.plan import Plan
-from mlops_assets.spec.calendar import Calendar
+from mlops_assets.spec.calendar import BY, Calendar
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.digest import spec_digest, written
 from mlops_assets.spec.model import Model
@@ -20,7 +20,6 @@ from mlops_assets.spec.windows import model_windows
 
 _WIDTH = 118
 _EMPTY: tuple[tuple[str, object], ...] = (("off", False), ("tags", {}), ("approvals", {}))
-_BY = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
 class _Yaml(yaml.SafeDumper):
@@ -130,17 +129,21 @@ def edge_words(edge: PlannedEdge, calendar: Calendar | None) -> str:
 def time_words(windows: Windows) -> Iterator[str]:
     """What a model at d learns from and is judged on, in words."""
     if windows.calendar is None:
-        yield f"undated: {windows.holdout_share or 0:.0%} of the rows are the holdout, drawn with the seed"
+        yield f"undated: {_share(windows)} of the rows are the holdout, drawn with the seed"
         return
     unit, newest = windows.calendar.every, -windows.horizon
     first = "the first one" if windows.window is None else _offset(newest - windows.window + 1)
     what = "rows of" if windows.examples else "as-of times"
     step = f", one every {_count(windows.every, unit)}" if windows.every > 1 else ""
-    held = f"{windows.holdout_share:.0%}" if windows.holdout is None else _count(windows.holdout, unit)
+    held = _share(windows) if windows.holdout is None else _count(windows.holdout, unit)
     yield f"learns from {what} {first} … {_offset(newest)}{step}; labels are final at the end of d"
     verb = "is" if windows.holdout == 1 or windows.holdout is None else "are"
     yield f"the newest {held.removeprefix('1 ')} {verb} the holdout{_embargo(windows, unit)}"
     yield f"at least {_count(windows.minimum, unit)} of history must be there to train at all"
+
+
+def _share(windows: Windows) -> str:
+    return f"{100 * (windows.holdout_share or 0.0):.6g}%"
 
 
 def _embargo(windows: Windows, unit: str) -> str:
@@ -159,8 +162,8 @@ def partitions_words(asset: PlannedAsset) -> str:
     if asset.calendar is None:
         return "one version at a time"
     zone = "" if asset.calendar.timezone == "UTC" else f" in {asset.calendar.timezone}"
-    until = f" to {asset.end}" if asset.end else ""
-    return f"{_BY[asset.calendar.every]} from {asset.calendar.start}{until}{zone}"
+    until = f" to {asset.calendar.end}" if asset.calendar.end else ""
+    return f"{BY[asset.calendar.every]} from {asset.calendar.start}{until}{zone}"
 
 
 def to_json(plan: Plan, catalogue: Catalogue, name: str) -> dict[str, Any]:
@@ -203,7 +206,7 @@ def _asset_json(asset: PlannedAsset) -> dict[str, Any]:
         else {
             "every": calendar.every,
             "start": calendar.start.isoformat(),
-            "end": asset.end.isoformat() if asset.end else None,
+            "end": calendar.end.isoformat() if calendar.end else None,
             "timezone": calendar.timezone,
         },
         "deps": [

@@ -32,5 +32,11 @@ def version_url(ui: str, name: str, version: int) -> str:
     return f"{model_url(ui, name)}/versions/{version}"
 
 
+def moved_to(ui: str, url: str) -> str | None:
+    """The page at ``url`` of an MLflow UI as it is found where the UI is now; None for an address of another form."""
+    _, sign, page = url.partition("/#/")
+    return f"{_base(ui)}/#/{page}" if sign else None
+
+
 def _base(ui: str) -> str:
     return ui.rstrip("/")

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import MlopsError
+from mlops_assets.errors import CRASHED, MlopsError
+from mlops_assets.serving.services import DAGSTER, MLFLOW, PREDICTIONS, Record
 from mlops_assets.serving.supervisor import open_socket
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def services(settings: Settings, *, port: int, dagster_port: int, mlflow_port: int, workers: int) -> list[Service]:
+def services(settings: Settings, *, port: int | None, dagster_port: int, mlflow_port: int, workers: int) -> list[Service]:
     """Dagster's UI and daemon, the prediction server, and MLflow's UI over the project's stores, on addresses of this machine.
+
+    Without a ``port`` the prediction server is left out.
 
     Raises:
         ServingError: when a port is taken.
@@ -44,7 +47,8 @@ def services(settings: Settings, *, port: int, dagster_port: int, mlflow_port: i
     if not workspace.is_file():
         raise MlopsError("there is no workspace.yaml.", where=str(settings.project), do="`mlops init DIR` makes a project with one.")
     for taken, at in (("127.0.0.1", dagster_port), (host, port), ("127.0.0.1", mlflow_port)):
-        open_socket(taken, at).close()
+        if at is not None:
+            open_socket(taken, at).close()
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     common = {
@@ -59,20 +63,21 @@ def services(settings: Settings, *, port: int, dagster_port: int, mlflow_port: i
     mlflow = ["mlflow", "ui", "--backend-store-uri", settings.mlflow_tracking_uri, "--workers", "1"]
     mlflow += ["--host", "127.0.0.1", "--port", str(mlflow_port)]
     if settings.mlflow_tracking_uri.startswith(("http://", "https://")):
-        found = [Service("MLflow", (), settings.mlflow_tracking_uri)]
+        found = [Service(MLFLOW, (), settings.mlflow_tracking_uri)]
     else:
-        found = [Service("MLflow", [python, "-m", *mlflow], f"http://127.0.0.1:{mlflow_port}", common)]
+        found = [Service(MLFLOW, [python, "-m", *mlflow], f"http://127.0.0.1:{mlflow_port}", common)]
     return [
-        Service("Dagster", [python, "-m", *dagster], f"http://127.0.0.1:{dagster_port}", common),
-        Service("predictions", [python, "-m", *serve], f"http://{host}:{port}", common),
+        Service(DAGSTER, [python, "-m", *dagster], f"http://127.0.0.1:{dagster_port}", common),
+        *([Service(PREDICTIONS, [python, "-m", *serve], f"http://{host}:{port}", common)] if port is not None else []),
         *found,
     ]
 
 
-def run_together(started: Sequence[Service], say: Callable[[str], None]) -> int:
-    """Run services until SIGINT or SIGTERM (0), or until one of them ends (1); none is left behind.
+def run_together(started: Sequence[Service], say: Callable[[str], None], settings: Settings | None = None) -> int:
+    """Run services until SIGINT or SIGTERM (0), or until one of them ends (3); none is left behind.
 
-    A service without a command runs elsewhere; only its place is said.
+    A service without a command runs elsewhere; only its place is said. With the ``settings`` of a project, Dagster and MLflow leave a
+    record that they run; the prediction server leaves its own.
     """
     stopping = False
 
@@ -86,16 +91,23 @@ def run_together(started: Sequence[Service], say: Callable[[str], None]) -> int:
         for service in started:
             if service.command:
                 # A session of its own: Ctrl-C reaches this process alone, which stops them in order.
+                record = Record(settings, service.name, service.url) if settings and service.name in (DAGSTER, MLFLOW) else None
                 process = subprocess.Popen(
-                    service.command, env={**os.environ, **service.environment}, stdin=subprocess.DEVNULL, start_new_session=True
+                    service.command,
+                    env={**os.environ, **service.environment},
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                    pass_fds=(record.descriptor,) if record else (),
                 )
+                if record:
+                    record.hand_over()
                 running.append((service, process))
             say(f"{service.name}: {service.url}")
         while not stopping:
             for service, process in running:
                 if process.poll() is not None:
                     say(f"{service.name} ended with exit code {process.returncode}; the others are stopped")
-                    return 1
+                    return CRASHED
             time.sleep(0.1)
         return 0
     finally:

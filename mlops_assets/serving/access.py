@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from mlops_assets.governance.principals import KeyRefused, authenticate
 from mlops_assets.ledger.actors import Actor, Key
 from mlops_assets.ledger.events import read_time
-from mlops_assets.serving.errors import RequestError
+from mlops_assets.modeling.requests.errors import RequestError
 
 CALLERS = ("caller",)
 READERS = ("viewer", "caller", "operator", "approver")

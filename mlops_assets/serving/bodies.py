@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.serving.errors import RequestError
+from mlops_assets.modeling.requests.errors import RequestError
 
 if TYPE_CHECKING:
     from mlops_assets.serving.requests import Call, Limits

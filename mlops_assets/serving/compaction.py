@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.monitoring.columns import AS_OF, KNOWN_AT, PREDICTED_AT, PREDICTION_ID, SCORE, TARGET, VERSION
 from mlops_assets.serving.journal import SUFFIX
 from mlops_assets.serving.segments import Calendar, Lines, alone, claim, read
+from mlops_assets.spec.entity_keys import any_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -200,9 +201,9 @@ def _key_column(values: Sequence[Any]) -> Any:
     import pyarrow as pa
 
     values = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
-    if all(value is None or (isinstance(value, int) and -(2**63) <= value < 2**63) for value in values):
+    if all(value is None or (isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63) for value in values):
         return pa.array(values, pa.int64())
-    return pa.array([None if value is None else str(value) for value in values], pa.string())
+    return pa.array([any_text(value) for value in values], pa.string())
 
 
 def _feature_column(values: Sequence[Any], kind: str) -> Any:

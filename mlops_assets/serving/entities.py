@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlops_assets.data.training_sets.rows import seconds_of
+from mlops_assets.modeling.requests.errors import RequestError, invalid_rows
 from mlops_assets.modeling.signature import InputProblem
-from mlops_assets.serving.errors import RequestError, ServingError, invalid_rows
+from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.online import OnlineRow, OnlineStore
-from mlops_assets.serving.rows import key_text
+from mlops_assets.spec.entity_keys import KeyFormError, earlier_texts, key_text, part_text
 from mlops_assets.spec.reads import view_names
 
 if TYPE_CHECKING:
@@ -101,25 +103,48 @@ class EntityFeatures:
             RequestError: 422 for keys that are not whole or that nothing is known of, 503 for features that are too old or not published,
                 or that cannot be read.
         """
-        keys = [self._key(row) for row in rows]
-        if problems := [InputProblem(i, None, "needs " + " and ".join(self.entity)) for i, key in enumerate(keys) if key is None]:
-            raise invalid_rows(problems)
+        keys = self._keys(rows)
         try:
-            found = {view.name: self._store.get(view.name, [key or "" for key in keys]) for view in self.views}
+            found = {view.name: self._store.get(view.name, keys) for view in self.views}
         except ServingError as error:
             log.error("features of %s cannot be looked up: %s", " and ".join(self.entity), error)
             message = "The store of features does not answer; ask again, or send whole rows."
             raise RequestError(503, "features_unavailable", message) from None
         unknown = [i for i in range(len(rows)) if all(of_view[i] is None for of_view in found.values())]
         if unknown:
-            raise invalid_rows([InputProblem(i, self.entity[0], "is an entity that has no features here") for i in unknown])
+            said = self._unknown([rows[i] for i in unknown])
+            raise invalid_rows([InputProblem(i, self.entity[0], message) for i, message in zip(unknown, said, strict=True)])
         completed = [self._row(row, {name: of_view[i] for name, of_view in found.items()}, features) for i, row in enumerate(rows)]
         return completed, self._freshness(found, len(rows))
 
-    def _key(self, row: Mapping[str, Any]) -> str | None:
-        values = [row.get(name) for name in self.entity]
-        valid = all(isinstance(value, int | str) and not isinstance(value, bool) for value in values)
-        return key_text(values) if valid else None
+    def _keys(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        keys: list[str] = []
+        problems: list[InputProblem] = []
+        for index, row in enumerate(rows):
+            before = len(problems)
+            for name in self.entity:
+                try:
+                    if part_text(row.get(name)) is None:
+                        problems.append(InputProblem(index, name, f"is missing; a row needs {' and '.join(self.entity)}"))
+                except KeyFormError as error:
+                    problems.append(InputProblem(index, name, str(error)))
+            if len(problems) == before:
+                keys.append(key_text([row[name] for name in self.entity]) or "")
+        if problems:
+            raise invalid_rows(problems)
+        return keys
+
+    def _unknown(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """What to say of entities that nothing is known of; a row under an earlier text of the key points at what went wrong."""
+        others = [earlier_texts([row[name] for name in self.entity]) for row in rows]
+        asked = [text for texts in others for text in texts]
+        known: set[str] = set()
+        with contextlib.suppress(ServingError):
+            for view in self.views:
+                known |= {text for text, one in zip(asked, self._store.get(view.name, asked), strict=True) if one is not None}
+        plain = "is an entity that has no features here"
+        earlier = f"{plain} under this text, but under one that an earlier version gave to numbers, times and truth values. {PUBLISH}"
+        return [earlier if known.intersection(texts) else plain for texts in others]
 
     def _row(self, row: Mapping[str, Any], found: Mapping[str, OnlineRow | None], features: Sequence[str]) -> dict[str, Any]:
         known: dict[str, Any] = {}

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.requests.errors import RequestError, invalid_rows, invalid_structure
 from mlops_assets.modeling.signature import InputProblem
-from mlops_assets.serving.errors import RequestError, invalid_rows, invalid_structure
 from mlops_assets.serving.identifiers import is_id
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import MlopsError
-from mlops_assets.serving.errors import RequestError
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.metrics import Stats
 from mlops_assets.serving.routing import GONE, Deployed, Variant, picture
 from mlops_assets.serving.versions import Served, load_version, refuse_without_evidence

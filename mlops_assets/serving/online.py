@@ -15,10 +15,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.rows import key_text
+from mlops_assets.spec.entity_keys import KeyFormError, key_text, part_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,6 +36,18 @@ class OnlineRow:
 
     as_of: int
     features: Mapping[str, Any]
+
+
+class Published(NamedTuple):
+    """What became of the rows of one partition.
+
+    Attributes:
+        entities: how many have this as-of row now; fewer than rows where newer ones were there.
+        without_key: rows whose key is missing, which are never published.
+    """
+
+    entities: int
+    without_key: int = 0
 
 
 class OnlineStore(Protocol):
@@ -71,8 +83,8 @@ def open_online(url: str) -> OnlineStore:
     return RedisStore(url) if url.startswith(("redis://", "rediss://", "unix://")) else SqliteStore(Path(url))
 
 
-def publish(store: OnlineStore, view: FeatureView, rows: pa.Table, as_of: datetime) -> int:
-    """Publish the rows of one partition of ``view``.
+def publish(store: OnlineStore, view: FeatureView, rows: pa.Table, as_of: datetime) -> Published:
+    """Publish the rows of one partition of ``view`` under the text of their key, as :mod:`mlops_assets.spec.entity_keys` writes it.
 
     Args:
         store: where they go.
@@ -80,11 +92,14 @@ def publish(store: OnlineStore, view: FeatureView, rows: pa.Table, as_of: dateti
         rows: the view's stored table: entity columns and features, one row per entity.
         as_of: the partition's as-of time.
 
-    Returns:
-        How many entities have this as-of row now; fewer than rows where newer ones were there.
+    Raises:
+        ServingError: for a key that is no key, such as a number with a fraction; nothing is published then.
     """
     moment = int(as_of.timestamp() * 1_000_000)
-    return store.put(view.name, ((key, moment, json.dumps(features)) for key, features in _rows(view.entity, rows)))
+    keys = _keys(view, rows)
+    known = ((key, row) for key, row in zip(keys, _rows(view.entity, rows), strict=True) if key is not None)
+    taken = store.put(view.name, ((key, moment, json.dumps(features)) for key, features in known))
+    return Published(taken, keys.count(None))
 
 
 def lookup(store: OnlineStore, view: str, keys: Sequence[Sequence[Any]]) -> list[OnlineRow | None]:
@@ -217,14 +232,24 @@ def _batches(rows: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
         yield batch
 
 
-def _rows(entity: Sequence[str], table: pa.Table) -> Iterator[tuple[str, dict[str, Any]]]:
+def _keys(view: FeatureView, table: pa.Table) -> list[str | None]:
+    """The text of each row's key; None where a part of it is missing."""
+    texts = []
+    for name in view.entity:
+        try:
+            texts.append([part_text(value) for value in table.column(name).to_pylist()])
+        except KeyFormError as error:
+            do = f"Cast {name} to an integer or to text in the query of {view.name}, and publish again."
+            raise ServingError(f"{name} {error}.", where=view.name, do=do) from None
+    return [key_text(parts) for parts in zip(*texts, strict=True)]
+
+
+def _rows(entity: Sequence[str], table: pa.Table) -> Iterator[dict[str, Any]]:
     names = [name for name in table.column_names if name not in entity and not name.startswith("__")]
     for batch in table.to_batches(max_chunksize=BATCH):
-        columns = {name: batch.column(name).to_pylist() for name in (*entity, *names)}
+        columns = {name: batch.column(name).to_pylist() for name in names}
         for index in range(batch.num_rows):
-            key = key_text([columns[name][index] for name in entity])
-            if key is not None:
-                yield key, {name: _json(columns[name][index]) for name in names}
+            yield {name: _json(columns[name][index]) for name in names}
 
 
 def _json(value: Any) -> Any:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.requests.open_inference import DATATYPES
 from mlops_assets.serving.access import ROUTES, Route
-from mlops_assets.serving.protocols.open_inference import DATATYPES
 from mlops_assets.version import __version__
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _request(route: Route, bundle: Bundle | None, live: Sequence[Bundle]) -> Sch
 
 def _row(live: Sequence[Bundle]) -> Schema:
     features = {feature.name: _feature(feature) for bundle in reversed(live) for feature in bundle.signature.features}
-    keys = {name: {"type": ["string", "integer", "null"]} for name in live[0].signature.entity if name not in features}
+    keys = {name: {"type": ["string", "integer", "boolean", "null"]} for name in live[0].signature.entity if name not in features}
     return _object(features, keys)
 
 

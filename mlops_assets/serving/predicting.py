@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mlops_assets.modeling.requests.errors import RequestError, invalid_rows
+from mlops_assets.modeling.requests.reader import Rows
 from mlops_assets.modeling.signature import InputProblem
 from mlops_assets.serving.batching import ScoringThread
-from mlops_assets.serving.errors import RequestError, invalid_rows
 from mlops_assets.serving.recording import Recorder
 from mlops_assets.serving.routing import given_key
-from mlops_assets.serving.rows import Rows
 from mlops_assets.serving.scoring import finite
 from mlops_assets.serving.shadows import Shadows
 
@@ -159,7 +159,7 @@ class Predictor:
         chosen = [rows.values[index] for index in indices]
         if rows.typed:
             try:
-                matrix = scorer.matrix_of(chosen)
+                matrix = scorer.reader.typed_matrix(chosen)
             except ValueError:
                 raise NotTyped from None
         else:

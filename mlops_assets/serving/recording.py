@@ -12,9 +12,9 @@ from mlops_assets.serving.identifiers import id_maker
 from mlops_assets.serving.journal import PredictionLine
 
 if TYPE_CHECKING:
+    from mlops_assets.modeling.requests.reader import Rows
     from mlops_assets.serving.journal import Journal
     from mlops_assets.serving.routing import Variant
-    from mlops_assets.serving.rows import Rows
 
 
 class Recorder:

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.serving.errors import RequestError
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.spec.rollout import UNSEEN
 
 if TYPE_CHECKING:
     from mlops_assets.ledger.state import DeploymentState
+    from mlops_assets.modeling.requests.reader import Rows
     from mlops_assets.serving.metrics import Stats
     from mlops_assets.serving.requests import Call
-    from mlops_assets.serving.rows import Rows
     from mlops_assets.serving.versions import Served
 
 GONE = ("rolled_back", "retired", "rejected")

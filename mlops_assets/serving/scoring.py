@@ -7,17 +7,19 @@ scoring thread, several requests at once.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.modeling.estimators.lightgbm import LightGBMFitted
+from mlops_assets.modeling.requests.asking import askable
+from mlops_assets.modeling.requests.errors import RequestError
+from mlops_assets.modeling.requests.forms import read_own_rows
+from mlops_assets.modeling.requests.reader import RowReader, Rows
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.rows import RowReader
 from mlops_assets.serving.single_row import SingleRow
 
 if TYPE_CHECKING:
@@ -50,7 +52,6 @@ class Scorer:
     compared: int = 0
     note: str = ""
     single: SingleRow | None = None
-    _packed: struct.Struct = field(default_factory=lambda: struct.Struct("="))
 
     @property
     def outputs(self) -> int:
@@ -63,17 +64,9 @@ class Scorer:
         result = self.single.score(encoded)
         return result[0] if len(result) == 1 and self.outputs == 1 else result
 
-    def matrix_of(self, rows: Sequence[Any]) -> np.ndarray:
-        """The matrix of typed rows. Raises ``ValueError`` as :attr:`RowReader.encode` does."""
-        import numpy as np
-
-        encode, pack = self.reader.encode, self._packed.pack
-        content = b"".join([pack(*encode(row)) for row in rows])
-        return np.frombuffer(content, dtype="float64").reshape(len(rows), -1)
-
     def score_matrix(self, matrix: np.ndarray) -> np.ndarray:
         """The bundle's numbers for an encoded matrix: shape (rows,), or (rows, classes)."""
-        return self.bundle.fitted.predict(matrix)
+        return self.bundle.score_matrix(matrix)
 
     def inline(self, rows: int) -> bool:
         """Whether so many rows may be scored on the event loop."""
@@ -90,11 +83,11 @@ def make_scorer(bundle: Bundle, frame: pd.DataFrame) -> Scorer:
     Raises:
         ServingError: when not even the plain path agrees with the bundle.
     """
+    frame = askable(bundle, frame)
     scorer = Scorer(bundle, RowReader(bundle), compared=len(frame))
-    scorer._packed = struct.Struct(f"={len(bundle.encoder.names)}d")
     expected = bundle.predict(frame)
-    rows = _typed(scorer.reader, frame)
-    if not equal(scorer.score_matrix(scorer.matrix_of(rows)), expected):
+    rows = _requested(scorer.reader, frame)
+    if not equal(scorer.score_matrix(scorer.reader.matrix_of(rows)), expected):
         raise ServingError("rows as requests bring them score differently than stored ones.", do="Report the bundle; it cannot be served.")
     fitted = bundle.fitted
     if not isinstance(fitted, LightGBMFitted):
@@ -103,7 +96,9 @@ def make_scorer(bundle: Bundle, frame: pd.DataFrame) -> Scorer:
     try:
         scorer.single = SingleRow(fitted.booster, len(bundle.encoder.names), scorer.outputs)
         encode = scorer.reader.encode
-        if equal([scorer.score_row(encode(row)) for row in rows], expected):
+        if not rows.typed:
+            scorer.note = "names of features with quotation marks, backslashes or control characters are read as plain JSON"
+        elif equal([scorer.score_row(encode(row)) for row in rows.values], expected):
             scorer.path = "single_row"
         else:
             scorer.note = "the single-row path scored differently than the bundle"
@@ -129,10 +124,13 @@ def equal(found: Any, expected: Any) -> bool:
     return one.shape == other.shape and bool((one.view("int64") == other.view("int64")).all())
 
 
-def _typed(reader: RowReader, frame: pd.DataFrame) -> list[Any]:
-    """Rows of a frame as a request would bring them: through JSON and the generated decoder."""
+def _requested(reader: RowReader, frame: pd.DataFrame) -> Rows:
+    """Rows of a frame as a request would bring them: through JSON and the server's reader."""
     body = msgspec.json.encode({"data": reader.bundle.json_rows(frame)})
     try:
-        return list(reader.decode(body).data)
-    except ValueError as error:
-        raise ServingError(f"stored rows do not fit the signature: {error}.") from None
+        rows = read_own_rows(reader, body)
+        if not rows.typed:
+            reader.matrix(rows.values)
+        return rows
+    except RequestError as error:
+        raise ServingError(f"stored rows do not fit the signature: {error}") from None

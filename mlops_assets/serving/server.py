@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.access import Gate, Router
 from mlops_assets.serving.bodies import Bodies
-from mlops_assets.serving.errors import RequestError
 from mlops_assets.serving.predicting import Predictor
 from mlops_assets.serving.protocols import open_inference
 from mlops_assets.serving.protocols.about import About

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlops_assets.serving.errors import RequestError
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.scoring import finite
 
 if TYPE_CHECKING:
+    from mlops_assets.modeling.requests.reader import Rows
     from mlops_assets.serving.batching import ScoringThread
     from mlops_assets.serving.recording import Recorder
     from mlops_assets.serving.routing import Deployed, Variant
-    from mlops_assets.serving.rows import Rows
 
 PAUSE = 0.1
 """Seconds for which requests gather."""
@@ -109,7 +109,7 @@ class Shadows:
         scorer = shadow.served.scorer
         try:
             if alike:
-                matrix = scorer.matrix_of(rows.values)
+                matrix = scorer.reader.typed_matrix(rows.values)
             else:
                 plain = msgspec.to_builtins(list(rows.values)) if rows.typed else rows.values
                 matrix = scorer.reader.matrix(turn.deployed.known_to(shadow, plain))

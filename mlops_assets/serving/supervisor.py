@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_assets.errors import BAD_INPUT, CRASHED
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.metrics import new_folder
+from mlops_assets.serving.services import PREDICTIONS, Record
 
 if TYPE_CHECKING:
     from mlops_assets.settings import Settings
@@ -50,11 +52,12 @@ class Supervisor:
         self._slots = [_Slot() for _ in range(workers)]
         self._say = say
         self._stopping = False
+        self._refused = False
         # Workers hold the reading end; it closes with this process, however it ends.
         self._watched, self._held = os.pipe()
 
     def run(self) -> int:
-        """Keep the workers alive; returns when stopped, or 1 when none of them ever comes up."""
+        """Keep the workers alive; returns when stopped, or the code of a failed program when none of them ever comes up."""
         new_folder(self._settings.home / "serving" / "metrics")
         previous = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -81,13 +84,14 @@ class Supervisor:
                     self._start(slot)
             if all(slot.failures >= 3 and slot.process is None for slot in self._slots):
                 self._say("no worker comes up; the messages above say why")
-                return 1
+                return BAD_INPUT if self._refused else CRASHED
             time.sleep(0.1)
         return 0
 
     def _ended(self, slot: _Slot, code: int, now: float) -> None:
         assert slot.process is not None
         quick = now - slot.started < QUICK and code > 0
+        self._refused = code == BAD_INPUT
         slot.failures = slot.failures + 1 if quick else 0
         wait = min(SLOWEST, 0.5 * 2**slot.failures) if quick else 0.0
         slot.again = now + wait
@@ -152,7 +156,9 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, say: Callab
     say(f"prediction server: {url} ({workers} worker{'s' if workers > 1 else ''}, environment {settings.environment})")
     if ready is not None:
         ready.write_text(url, encoding="utf-8")
+    record = Record(settings, PREDICTIONS, url)
     try:
         return Supervisor(settings, listening, workers, say).run()
     finally:
+        record.end()
         listening.close()

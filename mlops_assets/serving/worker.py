@@ -151,16 +151,18 @@ class Worker:
 
 
 def _entities(settings: Settings) -> dict[str, EntityFeatures]:
-    """What can be looked up by entity. A project whose definitions have problems still answers rows of features."""
+    """What can be looked up by entity. A model whose definition has errors still answers rows of features."""
     from mlops_assets.serving.entities import entity_features
     from mlops_assets.serving.online import open_online
-    from mlops_assets.spec.checking.check import check_project
-    from mlops_assets.spec.problems import errors
+    from mlops_assets.spec.checking.sound import sound_part
 
-    catalogue, problems = check_project(settings.project)
-    if found := errors(problems):
-        log.warning("the definitions have %d problem(s), so no features are looked up: %s", len(found), found[0])
-        return {}
+    definitions = sound_part(settings.project)
+    catalogue = definitions.catalogue
+    for name in definitions.left_out:
+        if name in definitions.models():
+            log.warning("the definition of %s has errors, so its features are not looked up by entity: `mlops check`", name)
+    for problem in definitions.unread:
+        log.warning("what is declared there is not looked up by entity: %s", problem)
     if not any(view.online is not None for view in catalogue.views.values()):
         return {}
     return entity_features(catalogue, open_online(settings.online_url))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
@@ -11,11 +11,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mlops_assets.spec.base import Spec, Texts
 from mlops_assets.spec.decides import WhenSet
+from mlops_assets.spec.scalars import Scalar, WrittenFloat, WrittenInt, as_text, plain
 
 ColumnType = Literal["int64", "float64", "decimal", "string", "category", "bool", "datetime", "date"]
 NUMBERS: tuple[ColumnType, ...] = ("int64", "float64", "decimal")
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 """Formats of times that are numbers: how many of them a second has, counted from 1970-01-01T00:00:00Z."""
+TEXTS: tuple[ColumnType, ...] = ("string", "category")
 
 
 def exact_bound(value: Any) -> Any:
@@ -39,12 +41,6 @@ def exact_bound(value: Any) -> Any:
     return int(number) if whole else number
 
 
-def _written(value: Any) -> Any:
-    """A scalar as JSON can say it: infinities and NaN as text."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Scalar = Annotated[bool | int | float | str, BeforeValidator(_written, json_schema_input_type=bool | int | float | str)]
 Bound = Annotated[float | int | Decimal | None, BeforeValidator(exact_bound, json_schema_input_type=float | str | None)]
 """A limit of numbers. It is compared exactly: digits that a float would lose are kept, of decimals and of large whole numbers."""
 
@@ -69,6 +65,20 @@ class Column(Spec):
     pii: bool = Field(False, description="Personal data: never a feature, never shown in metadata or reports.")
     known: Literal["before", "after"] = Field("before", description="`after`: known only after the fact; no model may use it as a feature.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _values_as_the_type_has_them(cls, data: Any) -> Any:
+        """Among text a value is what is written; among numbers, dates and booleans what YAML reads."""
+        if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+            return data
+        kind, changed = data["type"], dict(data)
+        for key, change in (("one_of", _valid_in(kind)), ("missing", _missing_in(kind))):
+            if isinstance(data.get(key), list | tuple):
+                changed[key] = [change(value) for value in data[key]]
+                if kind in TEXTS and any(isinstance(value, bool) for value in changed[key]):
+                    raise ValueError(f"{key} has True or False among text; write the text itself, such as 'yes'")
+        return changed
+
     @model_validator(mode="after")
     def _bounds_fit_the_type(self) -> Column:
         numeric = self.type in NUMBERS
@@ -79,6 +89,24 @@ class Column(Spec):
         if self.format is not None and self.type not in ("datetime", "date"):
             raise ValueError(f"format needs a datetime or a date, but the column is {self.type}")
         return self
+
+
+def _valid_in(kind: str) -> Callable[[Any], Any]:
+    """How a value of `one_of` is compared with values of this type."""
+    if kind in TEXTS:
+        return as_text
+    if kind == "decimal":
+        return _with_its_digits
+    return plain
+
+
+def _missing_in(kind: str) -> Callable[[Any], Any]:
+    """How a value of `missing` is compared: sources of any type may hold text, and no number is written as a word."""
+    return (lambda value: plain(as_text(value))) if kind in ("int64", "float64") else as_text
+
+
+def _with_its_digits(value: Any) -> Any:
+    return value if isinstance(value, WrittenInt | WrittenFloat) else plain(value)
 
 
 class SourceColumn(Column):

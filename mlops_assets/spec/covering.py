@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from mlops_assets.spec.calendar import Calendar
 from mlops_assets.spec.dataset import Dataset, Partitions
@@ -10,16 +10,22 @@ from mlops_assets.spec.dataset import Dataset, Partitions
 
 def covering(partitions: Partitions, start: datetime, end: datetime) -> list[str]:
     """Keys of the partitions that overlap ``[start, end)``, oldest first, clipped at the first and the declared last one."""
+    if start >= end:
+        return []
     calendar = partitions.calendar
-    last = end - timedelta(microseconds=1)
+    last = calendar.key_of(end - timedelta(microseconds=1))
     if partitions.end is not None:
-        ended = datetime.combine(partitions.end, time(), tzinfo=calendar.zone).astimezone(UTC) - timedelta(microseconds=1)
-        last = min(last, ended)
-    return calendar.between(calendar.key_of(start), calendar.key_of(last)) if start <= last else []
+        if calendar.last_key is None:
+            return []
+        last = min(last, calendar.last_key, key=calendar.start_of)
+    return calendar.between(calendar.key_of(start), last)
 
 
 def newest_ended(calendar: Calendar, as_of: datetime) -> str | None:
-    """Key of the newest partition that ended at or before ``as_of``: the snapshot as it was; None before the first."""
+    """Key of the newest partition that ended at or before ``as_of``: the snapshot as it was, the last one for good after the declared end.
+
+    None before the first.
+    """
     return calendar.newest_complete(as_of)
 
 
@@ -35,5 +41,5 @@ def dataset_keys(dataset: Dataset, start: datetime | None, end: datetime) -> lis
     first = calendar.start_of(calendar.first_key)
     if dataset.kind == "snapshot":
         newest = newest_ended(calendar, end)
-        return [] if newest is None else list(covering(dataset.partitions, first, calendar.end_of(newest))[-1:])
+        return [] if newest is None else [newest]
     return list(covering(dataset.partitions, start or first, end))

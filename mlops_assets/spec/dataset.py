@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Name, Share, Spec, Texts
+from mlops_assets.spec.boundaries import end_mistake, start_mistake, zone_mistake
 from mlops_assets.spec.calendar import Calendar, Every
 from mlops_assets.spec.columns import SourceColumn
 from mlops_assets.spec.decides import ROWS, Decides
@@ -21,12 +22,16 @@ _SHOWN = Decides("dataset")
 """What is shown and checked of them, and when they come."""
 
 
+AS_RECORDED = {"as_recorded": True}
+"""Context in which a definition is read that was in force once: its partitions are what they were, boundaries or not."""
+
+
 class Partitions(Spec):
     """The calendar of an asset: one partition per period from `start` on."""
 
     every: Every = Field(description="hour, day, week (from Monday) or month.")
-    start: date = Field(description="First day of the first partition.")
-    end: date | None = Field(None, description="First day after the last partition, for data that has ended.")
+    start: date = Field(description="First day of the first partition: a Monday where weeks are, the 1st where months are.")
+    end: date | None = Field(None, description="First day after the last partition, for data that has ended; a boundary as start is.")
     timezone: str = Field("UTC", description="IANA time zone in which periods begin.")
 
     @field_validator("timezone")
@@ -40,10 +45,27 @@ class Partitions(Spec):
             raise ValueError(f"{value!r} is no IANA time zone; for example UTC or Europe/Berlin") from None
         return value
 
+    @field_validator("start", "end", "timezone")
+    @classmethod
+    def _says_its_partitions(cls, value: Any, info: ValidationInfo) -> Any:
+        every, start = (info.data.get(field) for field in ("every", "start"))
+        if value is None or every is None or info.context == AS_RECORDED:
+            return value
+        if info.field_name == "start":
+            mistake = start_mistake(every, value)
+        elif info.field_name == "end":
+            mistake = end_mistake(every, value, start)
+        else:
+            sound = start is not None and "end" in info.data
+            mistake = zone_mistake(every, info.data["start"], info.data["end"], value) if sound else None
+        if mistake:
+            raise ValueError(mistake)
+        return value
+
     @property
     def calendar(self) -> Calendar:
         """The same as a :class:`Calendar`, which knows keys and windows."""
-        return Calendar(self.every, self.start, self.timezone)
+        return Calendar(self.every, self.start, self.timezone, self.end)
 
 
 class Dataset(Spec):

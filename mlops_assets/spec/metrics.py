@@ -25,6 +25,7 @@ class MetricRow:
         bounded: whether it lives on a fixed scale: a margin is a difference there, and a share of the reference everywhere else.
         main_of: tasks for which it decides unless the spec names another.
         other_names: what it is called elsewhere, or what it is the nearest to.
+        undefined: when rows give it no value, and what to look at then; empty where too few rows are the only reason.
     """
 
     name: str
@@ -33,6 +34,7 @@ class MetricRow:
     bounded: bool = False
     main_of: tuple[Task, ...] = ()
     other_names: tuple[str, ...] = ()
+    undefined: str = ""
 
 
 def _binary(place: int) -> dict[Task, int]:
@@ -69,8 +71,9 @@ _TABLE = (
     MetricRow("mae", _number(2), "smaller", other_names=("mean_absolute_error",)),
     MetricRow("r2", _number(3), "greater", bounded=True, other_names=("r_squared",)),
     MetricRow("median_ae", _number(4), "smaller"),
-    MetricRow("mape", _number(5), "smaller"),
+    MetricRow("mape", _number(5), "smaller", undefined="where a target is 0 there is no share of it; wape has a value then"),
     MetricRow("bias", _number(6), "zero"),
+    MetricRow("wape", _number(7), "smaller", other_names=("wmape",), undefined="all targets are 0"),
 )
 
 METRICS: dict[str, MetricRow] = {row.name: row for row in _TABLE}

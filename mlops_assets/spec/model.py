@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mlops_assets.spec.base import Name, Spec, Sql, Texts
-from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.dataset import Partitions
 from mlops_assets.spec.decides import Decides, DecidesNothing, EachDecides
 from mlops_assets.spec.durations import Duration
@@ -16,6 +15,7 @@ from mlops_assets.spec.metrics import MAIN_METRIC
 from mlops_assets.spec.monitor import Monitor
 from mlops_assets.spec.retrain import Retrain
 from mlops_assets.spec.rollout import Rollout
+from mlops_assets.spec.scalars import Scalar
 from mlops_assets.spec.tasks import Task
 from mlops_assets.spec.training import Examples, Label, Training
 

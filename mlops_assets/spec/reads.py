@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mlops_assets.spec.catalogue import Catalogue
+from mlops_assets.spec.catalogue import Catalogue, Declaration
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
@@ -33,6 +33,35 @@ def population_sources(model: Model, catalogue: Catalogue) -> tuple[str, ...]:
 def view_names(model: Model) -> tuple[str, ...]:
     """Feature views that a model uses, in the order in which it first names them."""
     return tuple(dict.fromkeys(feature.split(".", 1)[0] for feature in model.features))
+
+
+def key_columns(name: str, catalogue: Catalogue) -> frozenset[str]:
+    """Columns of data set ``name`` that name entities: those of every view that reads it, and of every model that reads it somehow."""
+    found: set[str] = set()
+    for view in catalogue.views.values():
+        if name in view.from_:
+            found |= {*view.entity}
+    for model in catalogue.models.values():
+        if name in uses(model.name, catalogue):
+            found |= {*model.entity}
+    return frozenset(found)
+
+
+def named_by(declaration: Declaration, names: Iterable[str]) -> frozenset[str]:
+    """Feature views and data sets that a declaration names itself, whether they are there or not.
+
+    Args:
+        declaration: a data set, feature view or model.
+        names: of all data sets that are declared, also of those with mistakes: a query is searched for them.
+    """
+    if isinstance(declaration, Dataset):
+        return frozenset()
+    if isinstance(declaration, FeatureView):
+        return frozenset(declaration.from_)
+    found = {*view_names(declaration), *((declaration.examples.from_,) if declaration.examples is not None else ())}
+    if declaration.label is not None:
+        found |= {*(declaration.label.from_ or tables_named(declaration.label.sql, names))}
+    return frozenset(found | {*tables_named(declaration.population or "", names)})
 
 
 def uses(name: str, catalogue: Catalogue) -> tuple[str, ...]:

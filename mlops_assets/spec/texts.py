@@ -33,6 +33,12 @@ def keys_of(cls: type[BaseModel], marker: type) -> set[str]:
     return found.union(*(keys_of(inner, marker) for field in cls.model_fields.values() for inner in _specs_in(field.annotation)))
 
 
+def specs_below(cls: type[BaseModel]) -> set[type[BaseModel]]:
+    """Every kind of spec that a ``cls`` may hold, at any depth."""
+    inner = {spec for field in cls.model_fields.values() for spec in _specs_in(field.annotation)}
+    return inner.union(*map(specs_below, inner))
+
+
 @cache
 def _places(cls: type[BaseModel], marker: type) -> tuple[tuple[str, str, bool], ...]:
     """Name and key of the fields of ``cls`` that carry ``marker``, and of those that hold specs with such fields; which of both it is."""

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.spec.base import Name, OneOrMany, Share, Spec, Sql, Texts, parse_share
-from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.decides import Decides
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.estimators import Estimator
+from mlops_assets.spec.scalars import Plain, Scalar
 
 
 class Examples(Spec):
@@ -47,7 +47,7 @@ class SearchRange(Spec):
     high: float | None = Field(None, description="Largest value.")
     log: bool = Field(False, description="Search on a logarithmic scale.")
     whole: bool = Field(False, description="Whole numbers only.")
-    choices: tuple[Scalar, ...] | None = Field(None, description="The values to choose from.")
+    choices: tuple[Plain, ...] | None = Field(None, description="The values to choose from.")
 
     @model_validator(mode="after")
     def _range_or_choices(self) -> SearchRange:

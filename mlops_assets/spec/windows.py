@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from mlops_assets.spec.calendar import COARSENESS, Calendar, CalendarError
 from mlops_assets.spec.catalogue import Catalogue
-from mlops_assets.spec.dataset import Partitions
+from mlops_assets.spec.dataset import Dataset, Partitions
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
@@ -38,19 +39,20 @@ def view_partitions(view: FeatureView, catalogue: Catalogue) -> Partitions | Non
 def model_partitions(model: Model, catalogue: Catalogue) -> Partitions | None:
     """Calendar of a model's as-of times: its own, else that of its examples, else the finest of its views, else of its label data.
 
+    One of its own ends where the data of its labels has ended, since later as-of times have none.
+
     Raises:
         WindowError: when what it reads stands in different time zones.
     """
     if model.partitions is not None:
-        return model.partitions
+        return _until(model.partitions, [d.partitions for d in _labelled(model, catalogue) if d.partitions])
     if model.examples is not None:
         dataset = catalogue.datasets.get(model.examples.from_)
         return dataset.partitions if dataset else None
     views = [catalogue.views[name] for name in view_names(model) if name in catalogue.views]
     found = [p for p in (view_partitions(view, catalogue) for view in views) if p]
     if not found:
-        datasets = [catalogue.datasets[name] for name in label_sources(model, catalogue) if name in catalogue.datasets]
-        found = [d.partitions for d in datasets if d.partitions]
+        found = [d.partitions for d in _labelled(model, catalogue) if d.partitions]
     return _shared(found, found, ("features",))
 
 
@@ -124,7 +126,8 @@ def _view_window(view: FeatureView, catalogue: Catalogue) -> tuple[ViewWindow, l
 
 def _model_windows(model: Model, catalogue: Catalogue) -> tuple[Windows, list[WindowError]]:
     problems: list[WindowError] = []
-    undated = Windows(None, None, 0, None, None, 1, 0, examples=model.examples is not None)
+    share = model.training.holdout if isinstance(model.training.holdout, float) else None
+    undated = Windows(None, None, 0, None, share, 1, 0, examples=model.examples is not None)
     try:
         partitions = model_partitions(model, catalogue)
     except WindowError as error:
@@ -145,7 +148,6 @@ def _model_windows(model: Model, catalogue: Catalogue) -> tuple[Windows, list[Wi
         problems.append(WindowError(("training", "every"), "every is for features with a label; in examples each row has its own time"))
     every = 1 if training.every is None or model.examples else periods(training.every, ("training", "every"), 1)
     window = None if training.window == "expanding" else periods(_duration(training.window), ("training", "window"), 1)
-    share = training.holdout if isinstance(training.holdout, float) else None
     holdout = None if share is not None else periods(_duration(training.holdout), ("training", "holdout"), 1)
     if training.minimum is not None:
         minimum = periods(training.minimum, ("training", "minimum"), 1)
@@ -185,7 +187,11 @@ def _counter(calendar: Calendar, problems: list[WindowError]) -> Callable[[Durat
 
 
 def _shared(candidates: list[Partitions], all_of_them: list[Partitions], path: tuple[str, ...]) -> Partitions | None:
-    """The finest of ``candidates`` with the latest start of all; None if there is none."""
+    """The finest of ``candidates`` from the latest start of all to the earliest end of them; None if there is none.
+
+    Where that start or end is no boundary of the finest, the first whole partition at or after it is the first, and the last
+    whole one before it the last.
+    """
     if not candidates:
         return None
     zones = sorted({p.timezone for p in all_of_them})
@@ -193,12 +199,32 @@ def _shared(candidates: list[Partitions], all_of_them: list[Partitions], path: t
         raise WindowError(path, f"partitions begin in different time zones ({', '.join(zones)}); declare partitions of its own")
     finest = min(candidates, key=lambda p: COARSENESS[p.every])
     ends = [p.end for p in candidates if p.end is not None]
-    return Partitions(
-        every=finest.every,
-        start=max(p.start for p in all_of_them),
-        end=min(ends) if ends else None,
-        timezone=finest.timezone,
-    )
+    latest = Calendar(finest.every, max(p.start for p in all_of_them), finest.timezone)
+    return _with_end(finest.model_copy(update={"start": _begins(latest, latest.first_key), "end": None}), min(ends, default=None))
+
+
+def _until(own: Partitions, others: list[Partitions]) -> Partitions:
+    """``own`` up to the earliest end of it and of ``others``."""
+    return _with_end(own, min((p.end for p in (own, *others) if p.end is not None), default=None))
+
+
+def _with_end(partitions: Partitions, end: date | None) -> Partitions:
+    """The whole partitions before ``end``."""
+    if end is None or end == partitions.end:
+        return partitions
+    calendar = partitions.calendar
+    return partitions.model_copy(update={"end": _begins(calendar, calendar.key_of(end))})
+
+
+def _begins(calendar: Calendar, key: str) -> date:
+    """The local day with which a partition begins."""
+    return calendar.start_of(key).astimezone(calendar.zone).date()
+
+
+def _labelled(model: Model, catalogue: Catalogue) -> list[Dataset]:
+    """The data that labels come from."""
+    names = (model.examples.from_,) if model.examples else label_sources(model, catalogue)
+    return [catalogue.datasets[name] for name in names if name in catalogue.datasets]
 
 
 def _duration(value: object) -> Duration:

@@ -40,11 +40,17 @@ class YamlMistake:
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a file. ``lines`` has the line (from 1) of every key path and list item."""
+    """One document of a file, from ``line`` to ``last`` (from 1).
+
+    ``lines`` has the line of every key path and list item; ``texts`` the text, as it stands in the file, of every unquoted value that
+    YAML reads as something else than text.
+    """
 
     value: Any
     line: int
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    texts: Mapping[KeyPath, str] = field(default_factory=dict)
+    last: int = 0
 
 
 def named_keys(value: Any) -> Any:
@@ -78,7 +84,7 @@ def read_documents(text: str) -> tuple[list[Document], list[YamlMistake]]:
                 if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
                     continue
                 reader = _Reader(loader, offset, mistakes)
-                value = reader.plain(node, ())
+                value = reader.read(node)
             finally:
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
@@ -86,7 +92,7 @@ def read_documents(text: str) -> tuple[list[Document], list[YamlMistake]]:
         except yaml.YAMLError as error:
             mistakes.append(YamlMistake(offset + 1, f"this is not YAML: {error}"))
         else:
-            documents.append(Document(value, reader.lines[()], reader.lines))
+            documents.append(Document(value, reader.lines[()], reader.lines, reader.texts, offset + len(chunk.splitlines())))
     return documents, mistakes
 
 
@@ -106,15 +112,39 @@ def _syntax(error: yaml.MarkedYAMLError, offset: int) -> YamlMistake:
     return YamlMistake(offset + (mark.line + 1 if mark else 1), f"this is not YAML: {message}{hint}")
 
 
+@dataclass(frozen=True)
+class _Scalar:
+    """An unquoted value that YAML does not read as text, and its text."""
+
+    value: Any
+    text: str
+
+
 class _Reader:
     """Turns the nodes of one document into plain data."""
 
     def __init__(self, loader: _Loader, offset: int, mistakes: list[YamlMistake]) -> None:
         self.lines: dict[KeyPath, int] = {}
+        self.texts: dict[KeyPath, str] = {}
         self._loader, self._offset, self._mistakes = loader, offset, mistakes
         self._open: set[int] = set()
 
-    def plain(self, node: yaml.Node, path: KeyPath, line: int | None = None) -> Any:
+    def read(self, node: yaml.Node) -> Any:
+        """The document's plain data; afterwards ``lines`` and ``texts`` are known."""
+        return self._without_texts(self._plain(node, ()), ())
+
+    def _without_texts(self, value: Any, path: KeyPath) -> Any:
+        """The data alone, when it is clear which of the merged values count."""
+        if isinstance(value, dict):
+            return {key: self._without_texts(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._without_texts(inner, (*path, number)) for number, inner in enumerate(value)]
+        if isinstance(value, _Scalar):
+            self.texts[path] = value.text
+            return value.value
+        return value
+
+    def _plain(self, node: yaml.Node, path: KeyPath, line: int | None = None) -> Any:
         self.lines.setdefault(path, line or self._line(node))
         if id(node) in self._open:
             raise yaml.constructor.ConstructorError(None, None, "an alias that contains itself", node.start_mark)
@@ -123,8 +153,13 @@ class _Reader:
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
             if isinstance(node, yaml.SequenceNode):
-                return [self.plain(item, (*path, number)) for number, item in enumerate(node.value)]
-            return self._loader.construct_object(node, deep=True)
+                return [self._plain(item, (*path, number)) for number, item in enumerate(node.value)]
+            value = self._loader.construct_object(node, deep=True)
+            return (
+                value
+                if not isinstance(node, yaml.ScalarNode) or node.style is not None or isinstance(value, str)
+                else _Scalar(value, node.value)
+            )
         finally:
             self._open.discard(id(node))
 
@@ -134,7 +169,7 @@ class _Reader:
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 for source in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
-                    inherited = self.plain(source, path)
+                    inherited = self._plain(source, path)
                     merged = {**(inherited if isinstance(inherited, dict) else {}), **merged}
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
@@ -149,7 +184,7 @@ class _Reader:
                 )
                 continue
             self.lines[here] = self._line(key_node)
-            result[key] = self.plain(value_node, here, self._line(key_node))
+            result[key] = self._plain(value_node, here, self._line(key_node))
         return {**merged, **result}
 
     def _line(self, node: yaml.Node) -> int:

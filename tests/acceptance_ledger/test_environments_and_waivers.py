@@ -70,7 +70,7 @@ def test_building_a_moved_version_again_names_the_environment_that_holds_its_dat
 def test_no_bundle_moves_back_or_out_of_nowhere(project: Project) -> None:
     back = project.mlops("promote", "churn", "1", "--from", "prod", "--to", "test", code=1)
     assert "a bundle does not move from prod to test" in back.err
-    missing = project.mlops("promote", "churn", "7", "--from", "test", "--to", "prod", code=1)
+    missing = project.mlops("promote", "churn", "7", "--from", "test", "--to", "prod", code=2)
     assert "churn has no version 7 in test" in missing.err
 
 

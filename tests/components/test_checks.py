@@ -130,7 +130,7 @@ def test_a_target_that_jumps_is_told(trained: Shop) -> None:
 
 
 def test_an_error_that_is_nobodys_mistake_is_tried_again(data: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlops_assets.data.ingest import reading
+    from mlops_assets.data.ingest import typed as reading
 
     attempts = []
 
@@ -138,7 +138,7 @@ def test_an_error_that_is_nobodys_mistake_is_tried_again(data: Shop, monkeypatch
         attempts.append(arguments)
         raise ConnectionError("the disk went away")
 
-    monkeypatch.setattr(reading, "read_source", broken)
+    monkeypatch.setattr(reading, "read_pieces", broken)
     result = data.run("orders", first="2026-01-05")
     assert not result.success
     assert "the disk went away" in failure_of(result)

@@ -63,7 +63,7 @@ def test_data_that_cannot_be_read_fails_and_publishes_nothing(data: Shop, monkey
     data.change('{"2026-01-18": {"raise": "the source is away"}}')
     told = mlops(data, "publish", "churn")
     assert isinstance(told.exception, MlopsError)
-    assert told.exception.exit_code == 1
+    assert told.exception.exit_code == 2
     assert "the source is away" in str(told.exception)
     with closing(open_online(data.workspace.settings.online_url)) as online:
         assert lookup(online, "spend", [[3]]) == [None]

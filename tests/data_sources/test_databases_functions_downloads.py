@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mlops_assets.data.sources import SourceError, fingerprint, read_source
+from mlops_assets.data.ingest.tables import read_source
+from mlops_assets.data.sources import SourceError, fingerprint
 from mlops_assets.errors import MlopsError
 from mlops_assets.spec import Dataset
 

@@ -124,9 +124,9 @@ def test_each_rule_blocks_and_names_column_rule_count_example_and_row(
     write_rows(project, GOOD, row, GOOD)
     with pytest.raises(IngestError) as error:
         project.ingest(rules(), ["2026-01-01"])
-    expected = Violation(column, rule, 1, (example,) if example else (), (2,))
+    expected = Violation(column, rule, 1, (example,) if example else (), (2,), ("t.csv:3",))
     if rule == "not missing":
-        expected = Violation(column, rule, 1, (), (2,))
+        expected = Violation(column, rule, 1, (), (2,), ("t.csv:3",))
     found = [violation for violation in error.value.failures["2026-01-01"] if violation.rule == rule]
     assert found == [expected]
     assert "secret" not in str(error.value)
@@ -173,13 +173,13 @@ def test_repeated_keys_are_violations_within_their_partition(project) -> None:
     with pytest.raises(IngestError) as error:
         project.ingest(keyed, [f"2026-01-0{day}" for day in range(1, 5)])
     assert error.value.failures == {
-        "2026-01-03": [Violation("a, b", "primary key", 1, ("1 / x",), (5,))],
-        "2026-01-04": [Violation("a", "not missing", 1, (), (6,))],
+        "2026-01-03": [Violation("a, b", "primary key", 1, ("1 / x",), (5,), ("t.csv:6",))],
+        "2026-01-04": [Violation("a", "not missing", 1, (), (6,), ("t.csv:7",))],
     }
     project.write("t.csv", "a,b,u,at\n1,x,1,2026-01-01\n1,y,1,2026-01-01\n1,z,1,2026-01-02\n")
     with pytest.raises(IngestError) as error:
         project.ingest(keyed, ["2026-01-01", "2026-01-02"])
-    assert error.value.failures == {"2026-01-01": [Violation("u", "unique", 1, ("1",), (2,))]}
+    assert error.value.failures == {"2026-01-01": [Violation("u", "unique", 1, ("1",), (2,), ("t.csv:3",))]}
 
 
 def test_naive_times_among_zoned_ones_are_violations(project) -> None:

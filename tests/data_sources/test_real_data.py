@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlops_assets.data.ingest import IngestError
-from mlops_assets.data.sources import read_source
+from mlops_assets.data.ingest.tables import read_source
 from mlops_assets.spec import Dataset
 
 ADULT = (

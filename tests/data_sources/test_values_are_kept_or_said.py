@@ -134,9 +134,9 @@ def test_infinities_are_values_of_a_measure_that_the_schema_can_refuse_or_null(p
 
     assert ratios(measure()) == [1.5, float("inf"), 2.5, None, float("-inf"), None]
     assert ratios(measure(missing=["inf", "-inf"])) == [1.5, None, 2.5, None, None, None]
-    with pytest.raises(IngestError, match=r"ratio breaks 'finite' in 2 rows \(row 2, 5: inf, -inf\)"):
+    with pytest.raises(IngestError, match=r"ratio breaks 'finite' in 2 rows \(row 2, 5: inf, -inf; a.csv:3\)"):
         project.ingest(measure(finite=True))
-    with pytest.raises(IngestError, match=r"ratio breaks 'le 1000' in 1 row \(row 2: inf\)"):
+    with pytest.raises(IngestError, match=r"ratio breaks 'le 1000' in 1 row \(row 2: inf; a.csv:3\)"):
         project.ingest(measure(le=1000))
 
 

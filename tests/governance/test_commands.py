@@ -179,7 +179,7 @@ def test_wrong_names_and_values_are_bad_use(project: Project) -> None:
     assert "is no environment" in project.mlops("status", "--environment", "live", code=2)
     assert "is no role" in project.mlops("principals", "add", "ana", "--role", "boss", code=2)
     assert "there is no ledger" in project.mlops("audit", "verify", code=2) if not (project.folder / ".mlops").exists() else True
-    assert "is not known here" in project.mlops("promote", "churn", "--key", "nonsense", code=1)
+    assert "is not known here" in project.mlops("promote", "churn", "--key", "nonsense", code=2)
     assert "has no version that is candidate or approved" in project.mlops("promote", "churn", code=1)
     assert "--from and --to are both prod" in project.mlops("promote", "churn", "--from", "prod", code=2)
 

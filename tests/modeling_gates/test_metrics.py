@@ -37,6 +37,7 @@ REGRESSION = {
     "median_ae": lambda y, p, w: sk.median_absolute_error(y, p) if w is None else np.median(np.repeat(abs(y - p), w.astype(int))),
     "mape": lambda y, p, w: sk.mean_absolute_percentage_error(y, p, sample_weight=w),
     "bias": lambda y, p, w: np.average(p - y, weights=w),
+    "wape": lambda y, p, w: np.average(abs(p - y), weights=w) / np.average(abs(y), weights=w),
 }
 ORACLES = {"binary_classification": BINARY, "multiclass_classification": MULTICLASS, "regression": REGRESSION}
 

@@ -146,3 +146,21 @@ def test_undated_data_gives_an_undated_model() -> None:
     assert all(asset.calendar is None for asset in plan.assets)
     assert {e.mapping for asset in plan.assets for e in asset.deps} == {"unpartitioned"}
     assert plan.schedules == ()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Antarctica/Troll"])
+def test_a_daily_snapshot_is_looked_for_far_enough_back_over_a_night_with_more_hours(zone: str) -> None:
+    hourly, daily = ({"every": every, "start": date(2024, 10, 1), "timezone": zone} for every in ("hour", "day"))
+    catalogue = Catalogue.of(
+        Dataset(name="orders", source={"parquet": "o"}, partitions=hourly, event_time="t"),
+        Dataset(name="plans", source={"parquet": "p"}, kind="snapshot", partitions=daily),
+        FeatureView(name="rfm", entity="id", **{"from": ["orders", "plans"]}, lookback="9h", sql="select id from orders, plans"),
+    )
+    _, start, _ = edge(compile_plan(catalogue), "rfm", "plans")
+    snapshots, hours = catalogue.datasets["plans"].calendar, catalogue.datasets["orders"].calendar
+    assert snapshots is not None
+    assert hours is not None
+    for hour in hours.between("2024-10-20-00:00", "2024-11-05-00:00"):
+        newest = snapshots.newest_complete(hours.end_of(hour))
+        assert newest is not None
+        assert snapshots.start_of(newest) >= hours.start_of(hours.shift(hour, start))

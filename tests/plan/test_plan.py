@@ -103,8 +103,8 @@ def test_every_asset_comes_after_what_it_reads(plan: Plan) -> None:
 
 def test_checks_follow_the_definition(plan: Plan) -> None:
     names = {asset.key: [check.name for check in asset.checks] for asset in plan.assets}
-    assert names["orders"] == ["schema", "volume", "freshness", "primary_key"]
-    assert names["census"] == ["schema", "volume"]
+    assert names["orders"] == ["schema", "accounting", "volume", "freshness", "primary_key"]
+    assert names["census"] == ["schema", "accounting", "volume"]
     assert names["rfm"] == ["schema", "missing_values", "entity_coverage"]
     assert names["churn/training_set"] == ["label_maturity", "base_rate", "leakage_probe"]
     assert names["churn/evaluation"][6:] == ["roc_auc", "roc_auc_versus_champion", "demographic_parity_ratio_by_customer_id"]

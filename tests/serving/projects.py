@@ -89,11 +89,12 @@ class Project:
         seed: int = 0,
         features: Mapping[str, str] = TYPES,
         definitions: Path = Path(),
+        frame: pd.DataFrame | None = None,
     ) -> Bundle:
-        """A bundle in the store, as training by Dagster leaves it."""
-        frame = people(seed=seed)
+        """A bundle in the store, as training by Dagster leaves it; ``frame``: in place of :func:`people`, with its columns."""
+        frame = people(seed=seed) if frame is None else frame.copy()
         frame["__target"] = TARGETS[task](frame)
-        table = pa.Table.from_pandas(frame[["person", *features, "__target", "__split"]], preserve_index=False)
+        table = pa.Table.from_pandas(frame[list(dict.fromkeys(["person", *features, "__target", "__split"]))], preserve_index=False)
         facts = {
             "features": [{"name": name, "type": features[name]} for name in features],
             "target": "target",

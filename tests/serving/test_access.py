@@ -14,8 +14,8 @@ from mlops_assets.governance.principals import authenticate, revoke_key
 from mlops_assets.ledger.actors import Actor
 from mlops_assets.ledger.events import written_time
 from mlops_assets.ledger.words import ROLES
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.access import ROUTES, Gate, Route
-from mlops_assets.serving.errors import RequestError
 from tests.serving.conftest import Deployment
 from tests.serving.projects import json_rows
 

@@ -18,8 +18,9 @@ import pytest
 
 from mlops_assets.data.store import open_store
 from mlops_assets.modeling.bundle import Bundle
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.entities import EntityFeatures
-from mlops_assets.serving.errors import RequestError, ServingError
+from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.online import SqliteStore, lookup, open_online, publish
 from mlops_assets.serving.publishing import publish_newest, publish_partition
 from mlops_assets.spec.catalogue import Catalogue
@@ -83,8 +84,10 @@ def online(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def test_the_newest_as_of_row_of_each_entity_is_found_whatever_the_order_of_publication(online: SqliteStore) -> None:
-    assert publish(online, view(), table(person=[1, 2], age=[30, 40]), NOW) == 2
-    assert publish(online, view(), table(person=[1, 3], age=[29, 50]), NOW - timedelta(days=1)) == 1, "an older row replaces nothing"
+    assert publish(online, view(), table(person=[1, 2], age=[30, 40]), NOW).entities == 2
+    assert publish(online, view(), table(person=[1, 3], age=[29, 50]), NOW - timedelta(days=1)).entities == 1, (
+        "an older row replaces nothing"
+    )
     publish(online, view(), table(person=[2], age=[41]), NOW + timedelta(days=1))
     found = lookup(online, "body", [[1], ["2"], [3], [4]])
     assert [row.features["age"] if row else None for row in found] == [30, 41, 50, None]
@@ -187,12 +190,12 @@ def test_publication_takes_the_partitions_as_of_time_and_only_views_that_are_onl
     for key, age in (("2026-02-01", 1), ("2026-02-02", 2)):
         for name in ("body", "hidden"):
             store.write(name, key, table(person=[1], age=[age]))
-    assert publish_newest(catalogue, store, online) == {"body": 1}
+    assert publish_newest(catalogue, store, online) == {"body": (1, 0)}
     (found,) = lookup(online, "body", [[1]])
     assert found is not None
     assert (found.features["age"], found.as_of) == (2, int(datetime(2026, 2, 3, tzinfo=UTC).timestamp() * 1e6))
-    assert publish_partition(catalogue.views["body"], catalogue, "2026-02-01", store, online) == 0
-    assert publish_partition(catalogue.views["hidden"], catalogue, "2026-02-01", store, online) == 0
+    assert publish_partition(catalogue.views["body"], catalogue, "2026-02-01", store, online).entities == 0
+    assert publish_partition(catalogue.views["hidden"], catalogue, "2026-02-01", store, online).entities == 0
 
 
 @pytest.fixture(scope="module")

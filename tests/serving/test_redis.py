@@ -14,8 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.entities import EntityFeatures
-from mlops_assets.serving.errors import RequestError, ServingError
+from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.online import OnlineStore, lookup, open_online, publish
 from mlops_assets.spec.feature_view import FeatureView
 
@@ -74,8 +75,8 @@ def online(redis: Redis) -> Iterator[OnlineStore]:
 
 @needs_redis
 def test_the_newest_as_of_row_is_found_whatever_the_order_of_publication(online: OnlineStore) -> None:
-    assert publish(online, VIEW, ROWS, NOW) == 2
-    assert publish(online, VIEW, pa.table({"person": [1, 3], "age": [29, 50]}), NOW - timedelta(days=1)) == 1
+    assert publish(online, VIEW, ROWS, NOW).entities == 2
+    assert publish(online, VIEW, pa.table({"person": [1, 3], "age": [29, 50]}), NOW - timedelta(days=1)).entities == 1
     found = lookup(online, "v", [[1], ["2"], [3], [4]])
     assert [row.features["age"] if row else None for row in found] == [30, 40, 50, None]
     assert online.prune("v", int(NOW.timestamp() * 1e6)) == 1
@@ -94,7 +95,7 @@ def test_a_redis_that_goes_away_is_a_503_until_it_is_back(redis: Redis, online: 
     with pytest.raises(ServingError, match="Redis does not answer"):
         publish(online, VIEW, ROWS, NOW)
     redis.start()
-    assert publish(online, VIEW, ROWS, NOW) == 2
+    assert publish(online, VIEW, ROWS, NOW).entities == 2
     assert features.complete([{"person": 2}], ["age"])[0] == [{"person": 2, "age": 40}]
 
 

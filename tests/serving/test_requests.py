@@ -160,7 +160,7 @@ def test_mlflows_scoring_client_works_unchanged(deployed: Deployment, monkeypatc
         ({"seen": "yesterday"}, 422, "seen", "needs a moment"),
         ({"born": "2026-13-01"}, 422, "born", "needs a date"),
         ({"jobb": "x"}, 422, "jobb", "did you mean 'job'"),
-        ({"person": 1.5}, 422, "person", "text or a whole number"),
+        ({"person": 1.5}, 422, "person", "number with a fraction; a key needs text, a whole number"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_was_found_and_what_is_valid(

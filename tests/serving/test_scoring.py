@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.modeling.bundle import Bundle
+from mlops_assets.modeling.requests.documents import read_json
+from mlops_assets.modeling.requests.edges import edge_rows
+from mlops_assets.modeling.requests.errors import RequestError
+from mlops_assets.modeling.requests.reader import RowReader
 from mlops_assets.modeling.signature import BundleInputError
 from mlops_assets.serving import single_row
-from mlops_assets.serving.errors import RequestError
-from mlops_assets.serving.examples import edge_rows, rows_to_compare
-from mlops_assets.serving.rows import RowReader, read_json, text_of_rows
+from mlops_assets.serving.examples import rows_to_compare
+from mlops_assets.serving.journal import text_of_rows
 from mlops_assets.serving.scoring import equal, make_scorer
 from tests.serving.projects import TYPES, Project, json_rows, people
 
@@ -48,7 +51,7 @@ def test_every_row_scores_the_same_alone_and_together_and_by_the_bundle(project:
     rows = scorer.reader.decode(body).data
     expected = bundle.predict(frame)
     assert equal([scorer.score_row(scorer.reader.encode(row)) for row in rows], expected)
-    assert equal(scorer.score_matrix(scorer.matrix_of(rows)), expected)
+    assert equal(scorer.score_matrix(scorer.reader.typed_matrix(rows)), expected)
 
 
 def test_an_estimator_that_is_not_lightgbm_is_scored_on_the_thread(project: Project) -> None:
@@ -75,8 +78,8 @@ def test_a_fast_path_that_answers_differently_never_serves(bundle: Bundle, monke
 
 def test_edge_rows_hold_every_category_an_unknown_one_and_missing_values(bundle: Bundle) -> None:
     jobs = set(edge_rows(bundle)["job"])
-    assert {"baker", "nurse", "smith", None} <= jobs
-    assert len(jobs) == 5
+    assert {"baker", "nurse", "smith", None, ""} <= jobs
+    assert len(jobs) == 6
 
 
 values = st.one_of(

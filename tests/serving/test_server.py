@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from mlops_assets.ledger import LedgerError
+from mlops_assets.modeling.requests.errors import RequestError
 from mlops_assets.serving.batching import ScoringThread
-from mlops_assets.serving.errors import RequestError
 from mlops_assets.serving.server import Server
 from mlops_assets.serving.worker import Worker
 from tests.serving.projects import Project, json_rows

@@ -34,7 +34,7 @@ def sleeping(seconds: float, code: int = 0) -> list[str]:
 def test_when_one_service_ends_the_others_are_stopped_and_it_says_which() -> None:
     said: list[str] = []
     code = run_together([Service("long", sleeping(60), "here"), Service("short", sleeping(0.2, 3), "there")], said.append)
-    assert code == 1
+    assert code == 3
     assert said == ["long: here", "short: there", "short ended with exit code 3; the others are stopped"]
     assert not [child for child in psutil.Process().children() if "time.sleep(60)" in " ".join(child.cmdline())]
 

@@ -287,12 +287,6 @@ def test_a_broken_data_set_does_not_make_its_model_look_broken(check) -> None:
     assert [problem.path for problem in check(text)] == ["partitions.every"]
 
 
-def test_yes_and_no_among_text_need_quotes(check) -> None:
-    (problem,) = check(SHOP.replace("pii: true", "pii: true, one_of: [yes, no]"))
-    assert problem.path == "columns.note.one_of"
-    assert check(SHOP.replace("pii: true", 'pii: true, one_of: ["yes", "no"]')) == []
-
-
 def test_a_bound_on_the_wrong_side_is_a_warning(check) -> None:
     gates = "  gates:\n    - {metric: log_loss, at_least: 0.3}\n    - {metric: roc_auc, at_least: 0.3}\n  training:\n"
     (problem,) = check(SHOP.replace("  training:\n", gates))

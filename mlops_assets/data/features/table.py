@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from mlops_assets.data.schema.arrow_types import arrow_type
-from mlops_assets.data.schema.numeric import nearest_floats, to_integer
-from mlops_assets.data.schema.problems import Problems
-from mlops_assets.data.schema.texts import to_text
+from mlops_assets.data.schema.numeric import nearest_floats
 from mlops_assets.errors import MlopsError, nearest
 from mlops_assets.spec.columns import Column, ColumnType
+from mlops_assets.spec.entity_keys import EXACT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +45,8 @@ def conform(
 ) -> pa.Table:
     """One row per entity, sorted by it, with the storage types int64, double, string, bool, timestamp[us, UTC] and date32.
 
-    Other integers become int64, decimals the nearest double, other floats double, NaN null; naive moments are read as UTC.
+    Other integers become int64, decimals the nearest double, other floats double, NaN null; naive moments are read as UTC. A key of
+    whole floats or decimals becomes int64: a missing value somewhere made numbers of it that no look-up would find.
 
     Args:
         table: as the query or function gave it.
@@ -56,7 +56,8 @@ def conform(
         kind: what a row is called in messages.
 
     Raises:
-        FeatureError: a key column is missing or null, two rows have one key, a column has a name or type that cannot be stored.
+        FeatureError: a key column is missing, null or a number with a fraction, two rows have one key, a column has a name or type that
+            cannot be stored.
     """
     import pyarrow as pa
 
@@ -71,7 +72,7 @@ def conform(
     if reserved := [name for name in names if name.startswith(RESERVED)]:
         raise FeatureError(f"the column name {reserved[0]!r} is reserved.", where=where, do="Names that begin with __ are taken.")
     ordered = [*entity, *(name for name in names if name not in entity)]
-    columns = [_key(table.column(name), name, where) if name in entity else _stored(table.column(name), name, where) for name in ordered]
+    columns = [_stored(_key(table.column(name), name, where) if name in entity else table.column(name), name, where) for name in ordered]
     result = pa.table(dict(zip(ordered, columns, strict=True)))
     _no_null_keys(result, entity, where)
     result = result.sort_by([(key, "ascending") for key in entity]).combine_chunks()
@@ -164,22 +165,24 @@ def entity_text(table: pa.Table, entity: Iterable[str], row: int, private: bool)
 
 
 def _key(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """A key column as it is stored: whole decimals as int64, others with their digits as text, since as floats two keys may be one.
-
-    Raises:
-        FeatureError: as :func:`_stored`, and for a number beyond 64 bits.
-    """
+    """A key column, with whole floats and decimals as int64."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    if not pa.types.is_decimal(column.type):
-        return _stored(column, name, where)
-    problems = Problems()
-    if column.type.scale > 0:
-        return to_text(column, problems)
-    numbers = to_integer(column, None, problems)
-    if problems.found:
-        raise FeatureError(f"the entity column {name!r} holds numbers beyond 64 bits.", where=where, do=f"Cast {name} to varchar.")
-    return numbers
+    floating = pa.types.is_floating(column.type)
+    if not floating and not pa.types.is_decimal(column.type):
+        return column
+    do = f"Cast {name} to bigint or to varchar in the query."
+    if floating:
+        column = column.cast(pa.float64())
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        if pc.any(pc.greater(pc.abs(column), float(EXACT))).as_py():
+            raise FeatureError(f"the entity column {name!r} holds floats beyond 2^53, which are no exact numbers.", where=where, do=do)
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        found = f"the entity column {name!r} holds {column.type} values that are no whole numbers of 64 bit; no look-up finds such a key."
+        raise FeatureError(found, where=where, do=do) from None
 
 
 def _stored(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:

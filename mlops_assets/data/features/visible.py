@@ -214,9 +214,7 @@ class VisibleTable:
         if kind.startswith("timestamp"):
             return quote(column)
         if kind.startswith("date32"):
-            zone = self.dataset.timezone
-            day = f"{quote(column)} + 1" if last_instant else quote(column)
-            moment = f"timezone('{zone}', cast({day} as timestamp))"
+            moment = _midnight(f"{quote(column)} + 1" if last_instant else quote(column), self.dataset.timezone)
             return f"({moment} - interval 1 microsecond)" if last_instant else moment
         raise VisibilityError(
             f"{self.dataset.name}.{column} says when rows happened or were known, but is {kind}.", valid=("datetime", "date")
@@ -301,6 +299,14 @@ def run_visible(
         guess = nearest(name, valid)
         do = f"Did you mean {guess!r}?" if guess else None
         raise SandboxError(f"there is no column {name!r}.", where=error.where, valid=valid, do=do) from error
+
+
+def _midnight(day: str, zone: str) -> str:
+    """The first instant of a local day in SQL. Of a midnight that comes twice DuckDB takes the second; the second before it comes once."""
+    moment = f"timezone('{zone}', cast({day} as timestamp))"
+    if zone == "UTC":
+        return moment
+    return f"least({moment}, timezone('{zone}', cast({day} as timestamp) - interval 1 second) + interval 1 second)"
 
 
 def _literal(moment: datetime) -> str:

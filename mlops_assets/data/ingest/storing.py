@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.ingest.errors import IngestError
-from mlops_assets.data.ingest.pinning import pin, pinned_types
+from mlops_assets.data.ingest.origins import Origins
+from mlops_assets.data.ingest.pinning import Pins, pin, pinned_types
 from mlops_assets.data.ingest.reading import CheckedRows, read_partitions
+from mlops_assets.data.ingest.routing import NO_TIME, UNREADABLE_TIME
+from mlops_assets.data.ingest.rows import kept, without
 from mlops_assets.data.schema.findings import Violation, broken, invalid_rows, violations
-from mlops_assets.data.sources import SourceContext, fingerprint
-from mlops_assets.data.store import Manifest, Store
+from mlops_assets.data.sources import SourceContext, fingerprint, rereadable
+from mlops_assets.data.store import Account, Manifest, Store
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from mlops_assets.spec.dataset import Dataset
+
+Note = Callable[[Manifest, "pa.Table", "pa.Table | None"], Mapping[str, Any] | None]
+"""Given the version of a partition before, and its valid rows and those that are set aside now: what to note of the new version. None:
+nothing; empty: nothing is different, so the version before stays."""
 
 _WRITERS = 4
 _AHEAD = 16
 _SHOWN = 3
+_LOCATED = 10
+"""Broken partitions of which the places of rows are looked up, for which a file is read again."""
+
+
+@dataclass(frozen=True)
+class ReadSummary:
+    """One read of a source.
+
+    Attributes:
+        number: reads of one ingest are numbered from 1.
+        rows: how many rows were read.
+        left_out: how many of them are in none of its partitions, by cause.
+        examples: where some of the rows stand whose event time cannot be read, with the value.
+    """
+
+    number: int
+    rows: int
+    left_out: Mapping[str, int]
+    examples: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,7 +64,8 @@ class Ingested:
         invalid_rows: how many rows are quarantined.
         rows: how many are stored as valid.
         previous: digest of the version before, if there was one.
-        undated: rows of the whole read without a usable event time, which belong to no partition.
+        read: the whole read that it is a part of.
+        read_from: in which state the files were that were read, also where the version before stays.
     """
 
     key: str | None
@@ -47,49 +75,73 @@ class Ingested:
     invalid_rows: int
     rows: int
     previous: str | None
-    undated: int = 0
+    read: ReadSummary
+    read_from: Mapping[str, Any] | None = None
+
+    @property
+    def undated(self) -> int:
+        """Rows of the whole read without a usable event time, which belong to no partition."""
+        return self.read.left_out.get(NO_TIME, 0) + self.read.left_out.get(UNREADABLE_TIME, 0)
 
 
 def ingest(
-    dataset: Dataset, keys: Sequence[str] | None, store: Store, context: SourceContext, *, now: datetime | None = None
+    dataset: Dataset,
+    keys: Sequence[str] | None,
+    store: Store,
+    context: SourceContext,
+    *,
+    now: datetime | None = None,
+    entities: Collection[str] = (),
+    note: Note | None = None,
 ) -> Iterator[Ingested]:
     """Read, check and store partitions ``keys`` (None for an unpartitioned data set), one result each, in order.
 
     Partitions that are in order are stored even if others are not; those fail together, at the end. Rows are stored in
-    order of time, and as the source gives them where times are equal.
+    order of time, and as the source gives them where times are equal. What was read is stored, quarantined, or left out by a
+    named cause; a partition where that does not add up is not stored.
 
     Args:
         now: the moment of the ingest, which decides the newest complete partition; default: the clock.
+        entities: columns that name entities, whose undeclared floats are integers with missing values.
+        note: what to note of a version that replaces another.
 
     Raises:
         SourceError: when the source cannot be read.
         SchemaError: when its columns are not the declared or pinned ones.
         IngestError: when rows break rules and the data set blocks them, or too many do; each such partition keeps its
             previous version.
+        StoreError: when it cannot be stored.
+        LostRowsError: when the rows that were read do not add up; nothing is stored of such a partition.
     """
     wanted = _wanted(dataset, keys)
-    pinned = pinned_types(dataset, store)
-    source = fingerprint(dataset, context)
+    pins = pinned_types(dataset, store)
+    how = fingerprint(dataset, context)
     failures: dict[str | None, list[Violation]] = {}
     reasons: list[str] = []
-    for rows in read_partitions(dataset, wanted, pinned, context, now or datetime.now(UTC)):
+    reads: list[Origins] = []
+    for rows in read_partitions(dataset, wanted, pins, context, now or datetime.now(UTC), entities):
+        if rows.origins not in reads:
+            reads.append(rows.origins)
+        summary = ReadSummary(len(reads), rows.origins.read, dict(rows.origins.left_out), _unreadable(dataset, rows))
         before = store.window(dataset.name, list(rows.spans))
         with ThreadPoolExecutor(_WRITERS) as pool:
-            waiting: list[Any] = []
+            waiting: list[_Storing] = []
             for key, span in rows.spans.items():
                 bad = broken(rows.findings, *span)
-                found = violations(dataset, rows.findings, *span, rows.numbers) if len(bad) else []
-                if (reason := _refusal(dataset, key, span[1] - span[0], len(bad), found)) is not None:
+                place = rows.origins.place if len(failures) < _LOCATED else _nowhere
+                found = violations(dataset, rows.findings, *span, rows.numbers, place) if len(bad) else []
+                if (reason := refusal(dataset, key, span[1] - span[0], len(bad), found)) is not None:
                     failures[key] = found
                     reasons.append(reason)
                     continue
-                if pinned is None and rows.table.num_rows:
-                    pinned = pin(dataset, store, rows.types)
-                waiting.append((key, found, len(bad), pool.submit(_store, dataset, store, rows, key, bad, found, source)))
+                if rows.table.num_rows and (pins is None or pins.read != rows.pins.read):
+                    pins = pin(dataset, store, Pins(pins.columns if pins else rows.pins.columns, rows.pins.read))
+                waiting.append(_Storing(key, found, len(bad), before.get(key), summary))
+                waiting[-1].future = pool.submit(_store, dataset, store, context, rows, waiting[-1], bad, how, note)
                 while len(waiting) > _AHEAD:
-                    yield _result(waiting.pop(0), before, rows.undated)
+                    yield waiting.pop(0).result()
             for one in waiting:
-                yield _result(one, before, rows.undated)
+                yield one.result()
     if failures:
         more = f" And {len(reasons) - _SHOWN} more partitions." if len(reasons) > _SHOWN else ""
         raise IngestError(
@@ -98,6 +150,25 @@ def ingest(
             where=dataset.name,
             do="Correct the source or the rules, or set on_invalid: quarantine; previous versions are still current.",
         )
+
+
+@dataclass
+class _Storing:
+    """A partition that is being stored."""
+
+    key: str | None
+    found: list[Violation]
+    invalid: int
+    before: Manifest | None
+    summary: ReadSummary
+    future: Any = None
+    read_from: Mapping[str, Any] | None = None
+
+    def result(self) -> Ingested:
+        manifest: Manifest = self.future.result()
+        previous = None if self.before is None else self.before.digest
+        changed = manifest.digest != previous
+        return Ingested(self.key, manifest, changed, self.found, self.invalid, manifest.rows, previous, self.summary, self.read_from)
 
 
 def _wanted(dataset: Dataset, keys: Sequence[str] | None) -> list[str] | None:
@@ -123,7 +194,7 @@ def _wanted(dataset: Dataset, keys: Sequence[str] | None) -> list[str] | None:
     return sorted(set(keys), key=calendar.start_of)
 
 
-def _refusal(dataset: Dataset, key: str | None, rows: int, invalid: int, found: list[Violation]) -> str | None:
+def refusal(dataset: Dataset, key: str | None, rows: int, invalid: int, found: list[Violation]) -> str | None:
     """Why the partition may not be stored, or None."""
     if not invalid:
         return None
@@ -139,26 +210,48 @@ def _refusal(dataset: Dataset, key: str | None, rows: int, invalid: int, found: 
 
 
 def _store(
-    dataset: Dataset, store: Store, rows: CheckedRows, key: str | None, bad: np.ndarray, found: list[Violation], source: str
+    dataset: Dataset,
+    store: Store,
+    context: SourceContext,
+    rows: CheckedRows,
+    part: _Storing,
+    bad: np.ndarray,
+    how: str,
+    note: Note | None,
 ) -> Manifest:
-    import numpy as np
-    import pyarrow as pa
-
-    start, end = rows.spans[key]
-    piece = rows.table.slice(start, end - start)
+    start, end = rows.spans[part.key]
+    valid: pa.Table | pa.RecordBatchReader = rows.table.slice(start, end - start)
     quarantined = None
     if len(bad):
-        keep = np.ones(end - start, dtype=bool)
-        keep[bad - start] = False
         quarantined = invalid_rows(rows.table, rows.findings, bad, start)
-        piece = piece.filter(pa.array(keep))
-    counted = [{"column": one.column, "rule": one.rule, "count": one.count} for one in found]
-    facts = {"violations": counted, "invalid": len(bad)} if len(bad) else {}
-    return store.write(dataset.name, key, piece, facts=facts, source=source, quarantined=quarantined)
+        valid = without(valid, bad - start)
+    part.read_from = rows.origins.state(part.key, store) if rereadable(dataset) else None
+    account = Account(rows.read[part.key], rows.left_out.get(part.key, {}))
+    noted = None
+    if note is not None and part.before is not None:
+        now = kept(rows.table, start, end, bad)
+        noted = note(part.before, now, quarantined)
+        if noted is not None and not noted:
+            account.settle(dataset.name, part.key, now.num_rows, len(bad))
+            return part.before
+    counted = [{"column": one.column, "rule": one.rule, "count": one.count} for one in part.found]
+    return store.write(
+        dataset.name,
+        part.key,
+        valid,
+        facts={"violations": counted, "invalid": len(bad)} if len(bad) else {},
+        source=how,
+        quarantined=quarantined,
+        account=account,
+        read_from=part.read_from,
+        note=noted,
+    )
 
 
-def _result(one: Any, before: Mapping[str | None, Manifest], undated: int) -> Ingested:
-    key, found, invalid, future = one
-    manifest: Manifest = future.result()
-    previous = before[key].digest if key in before else None
-    return Ingested(key, manifest, manifest.digest != previous, found, invalid, manifest.rows, previous, undated)
+def _unreadable(dataset: Dataset, rows: CheckedRows) -> tuple[Violation, ...]:
+    found = rows.unreadable
+    return tuple(violations(dataset, found, 0, rows.origins.rows, range(rows.origins.rows), rows.origins.place))
+
+
+def _nowhere(row: int) -> None:
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ class Violation:
         count: how many rows break it.
         examples: up to five of the values, as text; none for personal data.
         rows: numbers of up to five of the rows, as the source gives them, from 1.
+        places: where these rows stand, such as ``data/a.csv:7``, where the source has lines.
     """
 
     column: str
@@ -44,11 +46,64 @@ class Violation:
     count: int
     examples: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
+    places: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rows = ", ".join(str(row) for row in self.rows) + (", …" if self.count > len(self.rows) else "")
         values = f": {', '.join(self.examples)}" if self.examples else ""
-        return f"{self.column} breaks '{self.rule}' in {self.count} row{'s' if self.count != 1 else ''} (row {rows}{values})"
+        place = f"; {self.places[0]}" if self.places else ""
+        return f"{self.column} breaks '{self.rule}' in {self.count} row{'s' if self.count != 1 else ''} (row {rows}{values}{place})"
+
+
+def merged(findings: list[Finding]) -> list[Finding]:
+    """One finding for each column and rule; of several the rows come in the order of the list."""
+    import numpy as np
+    import pyarrow as pa
+
+    together: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        together.setdefault((finding.column, finding.rule), []).append(finding)
+    result = []
+    for (column, rule), parts in together.items():
+        values = [part.values for part in parts if part.values is not None]
+        if len({str(part.type) for part in values}) > 1:
+            values = [pa.chunked_array([pa.array([str(_python_value(value)) for value in part], pa.string())]) for part in values]
+        joined = pa.chunked_array([chunk for part in values for chunk in part.chunks], values[0].type) if values else None
+        result.append(Finding(column, rule, np.concatenate([part.rows for part in parts]), joined))
+    return result
+
+
+def shifted(findings: list[Finding], by: int) -> list[Finding]:
+    """The findings of a table that has ``by`` other rows before it now."""
+    return [Finding(finding.column, finding.rule, finding.rows + by, finding.values) for finding in findings] if by else findings
+
+
+def cut_out(findings: list[Finding], start: int, end: int) -> list[Finding]:
+    """The findings about rows ``[start, end)``, at their positions in the whole table."""
+    parts = []
+    for finding in findings:
+        span = _between(finding, start, end)
+        if span.stop > span.start:
+            values = None if finding.values is None else finding.values.slice(span.start, span.stop - span.start)
+            parts.append(Finding(finding.column, finding.rule, finding.rows[span], values))
+    return parts
+
+
+def moved(findings: list[Finding], chosen: np.ndarray, length: int) -> list[Finding]:
+    """The findings about rows ``chosen`` of a table of ``length`` rows, at their positions among these."""
+    import numpy as np
+    import pyarrow as pa
+
+    places = np.full(length, -1)
+    places[chosen] = np.arange(len(chosen))
+    result = []
+    for finding in findings:
+        rows = places[finding.rows]
+        kept = np.flatnonzero(rows >= 0)
+        kept = kept[np.argsort(rows[kept], kind="stable")]
+        values = None if finding.values is None else finding.values.take(pa.array(kept))
+        result.append(Finding(finding.column, finding.rule, rows[kept], values))
+    return result
 
 
 def broken(findings: list[Finding], start: int, end: int) -> np.ndarray:
@@ -59,9 +114,21 @@ def broken(findings: list[Finding], start: int, end: int) -> np.ndarray:
     return np.unique(np.concatenate(pieces)) if pieces else np.empty(0, dtype=np.int64)
 
 
-def violations(dataset: Dataset, findings: list[Finding], start: int, end: int, numbers: np.ndarray) -> list[Violation]:
-    """What is broken in rows ``[start, end)``; ``numbers`` are the source's row numbers from 0 of all rows."""
-    found = []
+def violations(
+    dataset: Dataset,
+    findings: list[Finding],
+    start: int,
+    end: int,
+    numbers: Sequence[int] | np.ndarray,
+    place: Callable[[int], str | None] = lambda _: None,
+) -> list[Violation]:
+    """What is broken in rows ``[start, end)``.
+
+    Args:
+        numbers: of all rows their number in the source, from 0.
+        place: where the row of a number stands.
+    """
+    known = []
     for finding in findings:
         span = _between(finding, start, end)
         rows = finding.rows[span]
@@ -69,16 +136,17 @@ def violations(dataset: Dataset, findings: list[Finding], start: int, end: int, 
             continue
         private = any(dataset.columns[name].pii for name in finding.column.split(", ") if name in dataset.columns)
         shown = [] if finding.values is None or private else finding.values.slice(span.start, min(len(rows), EXAMPLES))
-        found.append(
+        known.append(
             Violation(
                 column=finding.column,
                 rule=finding.rule,
                 count=len(rows),
                 examples=tuple(_shown(value) for value in shown),
                 rows=tuple(int(numbers[row]) + 1 for row in rows[:EXAMPLES]),
+                places=tuple(found for row in rows[:EXAMPLES] if (found := place(int(numbers[row]))) is not None),
             )
         )
-    return found
+    return known
 
 
 def invalid_rows(table: pa.Table, findings: list[Finding], rows: np.ndarray, start: int) -> pa.Table:

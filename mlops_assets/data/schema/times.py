@@ -112,7 +112,7 @@ def _read_text(values: pa.ChunkedArray, form: str | None, rule: str, problems: P
             problems.add(said, where(rows, len(values)))
         both = pa.chunked_array([array])
     elif (naive := _plain_naive(values)) is not None:
-        problems.zones.add(False)
+        problems.zones |= {False} if naive.null_count < len(naive) else set()
         return _Read(naive, None)
     elif (moments := _plain_moments(values)) is not None:
         problems.zones.add(True)
@@ -130,9 +130,9 @@ def _told_apart(read: Callable[[str], tuple[int, bool]]) -> Cell:
     """The rule of a text's time, with what it gives as a naive time or as a moment; a text of nothing is missing."""
 
     def cell(text: str) -> dict[str, int] | None:
-        if not text:
+        if not text or (found := read(text)) is None:
             return None
-        count, zoned = read(text)
+        count, zoned = found
         return {"moment" if zoned else "naive": count}
 
     return cell

@@ -5,16 +5,30 @@ A new kind is one file here, beside its declaration in :mod:`mlops_assets.spec.s
 
 from mlops_assets.data.sources.context import Progress, SourceContext, Window
 from mlops_assets.data.sources.errors import SourceError
-from mlops_assets.data.sources.reading import fingerprint, has_history, in_order, read_source, reads_only_window
+from mlops_assets.data.sources.reading import (
+    file_per_partition,
+    fingerprint,
+    has_history,
+    in_order,
+    of_files,
+    read_pieces,
+    reads_only_window,
+    rereadable,
+    source_files,
+)
 
 __all__ = [
     "Progress",
     "SourceContext",
     "SourceError",
     "Window",
+    "file_per_partition",
     "fingerprint",
     "has_history",
     "in_order",
-    "read_source",
+    "of_files",
+    "read_pieces",
     "reads_only_window",
+    "rereadable",
+    "source_files",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.kind import SourceKind
-from mlops_assets.data.sources.paths import files_of, has_file_per_partition, is_url
+from mlops_assets.data.sources.naive import naive_bounds
+from mlops_assets.data.sources.paths import SourceFile, files_of, has_file_per_partition, is_url
+from mlops_assets.data.sources.pieces import PIECE_BYTES, Piece, Pieces
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,40 +20,66 @@ if TYPE_CHECKING:
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import ParquetSource
 
+_AHEAD = 4
 
-def read(source: ParquetSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+
+def read(source: ParquetSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """Rows of one or more Parquet files; rows without an event time come along, to be counted."""
-    return read_files(files_of(source.path, dataset, window, context), dataset, window)
+    for file in files_of(source.path, dataset, window, context):
+        yield from read_file(file, dataset, window)
 
 
-def read_files(paths: list[str], dataset: Dataset, window: Window | None) -> pa.Table:
-    """Rows of ``paths``, filtered by event time while reading where that is possible.
+def read_file(file: SourceFile, dataset: Dataset, window: Window | None) -> Pieces:
+    """Rows of one file with its own types, filtered by event time while reading where that is possible.
 
     Raises:
-        SourceError: when a file is no Parquet, or the files' columns do not fit together.
+        SourceError: when it is no Parquet, or names a column twice.
     """
     import pyarrow as pa
     import pyarrow.dataset as ds
     from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
     filesystem: Any = LocalFileSystem()
-    places = paths
-    if is_url(paths[0]):
+    place = file.path
+    if is_url(place):
         from fsspec.core import url_to_fs
 
-        remote = url_to_fs(paths[0], use_listings_cache=False)[0]
+        remote = url_to_fs(place, use_listings_cache=False)[0]
         filesystem = PyFileSystem(FSSpecHandler(remote))
-        places = [remote._strip_protocol(path) for path in paths]
+        place = remote._strip_protocol(place)
     try:
         form = ds.ParquetFileFormat()
-        schemas = [form.inspect(place, filesystem) for place in places]
-        schema = pa.unify_schemas(schemas, promote_options="permissive").remove_metadata()
-        files = ds.dataset(places, schema=schema, format=form, filesystem=filesystem)
+        schema = form.inspect(place, filesystem).remove_metadata()
+        if repeated := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+            raise SourceError(
+                f"column {repeated[0]!r} is there more than once.", where=file.path, do="Rename it where the file is written."
+            )
+        scanned = ds.dataset([place], schema=schema, format=form, filesystem=filesystem)
         # A thread of Arrow that still holds a Python file system when Python ends aborts the process (mlops_assets.data.store.parquet).
-        return files.to_table(filter=_filter(dataset, schema, window), use_threads=not is_url(paths[0]))
+        batches = scanned.to_batches(
+            filter=_filter(dataset, schema, window), use_threads=not is_url(file.path), batch_readahead=_AHEAD, fragment_readahead=1
+        )
+        yield from _joined(batches, schema, file)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
-        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        raise SourceError(f"it cannot be read as Parquet: {str(error).splitlines()[0]}", where=where) from error
+        raise SourceError(f"it cannot be read as Parquet: {str(error).splitlines()[0]}", where=file.path) from error
+
+
+def _joined(batches: Iterator[pa.RecordBatch], schema: pa.Schema, file: SourceFile) -> Pieces:
+    """The batches in pieces of about the size that one should have; a file without rows still says its columns."""
+    import pyarrow as pa
+
+    waiting: list[pa.RecordBatch] = []
+    size = first = 0
+    for batch in batches:
+        waiting.append(batch)
+        size += batch.nbytes
+        if size >= PIECE_BYTES:
+            piece = pa.Table.from_batches(waiting, schema)
+            yield Piece(piece, origin=file.path, partition=file.partition, first=first)
+            first += piece.num_rows
+            waiting, size = [], 0
+    if waiting or not first:
+        yield Piece(pa.Table.from_batches(waiting, schema), origin=file.path, partition=file.partition, first=first)
 
 
 def _filter(dataset: Dataset, schema: pa.Schema, window: Window | None) -> Any:
@@ -64,11 +93,16 @@ def _filter(dataset: Dataset, schema: pa.Schema, window: Window | None) -> Any:
     kind = schema.field(name).type
     if not pa.types.is_timestamp(kind):
         return None
-    zone = ZoneInfo(dataset.timezone)
-    start, end = (moment.astimezone(UTC) if kind.tz else moment.astimezone(zone).replace(tzinfo=None) for moment in window)
-    limits = [pa.scalar(moment, pa.timestamp("us", tz="UTC" if kind.tz else None)).cast(kind) for moment in (start, end)]
+    bounds = [moment.astimezone(UTC) for moment in window] if kind.tz else naive_bounds(window, ZoneInfo(dataset.timezone))
+    limits = [pa.scalar(moment, pa.timestamp("us", tz="UTC" if kind.tz else None)).cast(kind) for moment in bounds]
     column = pc.field(name)
     return ((column >= limits[0]) & (column < limits[1])) | column.is_null()
 
 
-SOURCE = SourceKind(read, has_history=lambda source, _: has_file_per_partition(source.path), reads_only_window=lambda _: True)
+SOURCE = SourceKind(
+    read,
+    has_history=lambda source, _: has_file_per_partition(source.path),
+    reads_only_window=lambda _: True,
+    rereadable=True,
+    files=lambda source, *about: files_of(source.path, *about),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import shutil
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -17,8 +18,16 @@ from mlops_assets.spec.dataset import Dataset
 _SLOT = "{partition}"
 
 
-def files_of(path: str, dataset: Dataset, window: Window | None, context: SourceContext) -> list[str]:
-    """Sorted local paths or URLs of the files to read.
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to read: local path or URL, and the key of the partition that it is the file of (None: it is nobody's own)."""
+
+    path: str
+    partition: str | None = None
+
+
+def files_of(path: str, dataset: Dataset, window: Window | None, context: SourceContext) -> list[SourceFile]:
+    """The files to read, sorted.
 
     With ``{partition}`` in the path these are the files of the partitions in ``window``, or all there are.
 
@@ -32,10 +41,10 @@ def files_of(path: str, dataset: Dataset, window: Window | None, context: Source
                 f"{path!r} has {_SLOT} in it, but {dataset.name} has no partitions.", do="Declare partitions, or name one file."
             )
         if window is None:
-            return _matching(path.replace(_SLOT, "*"), context)
+            return [SourceFile(file) for file in _matching(path.replace(_SLOT, "*"), context)]
         keys = calendar.between(calendar.key_of(window[0]), calendar.shift(calendar.key_of(window[1]), -1))
-        return [file for key in keys for file in _matching(path.replace(_SLOT, key), context)]
-    return _matching(path, context)
+        return [SourceFile(file, key) for key in keys for file in _matching(path.replace(_SLOT, key), context)]
+    return [SourceFile(file) for file in _matching(path, context)]
 
 
 def has_file_per_partition(path: str) -> bool:
@@ -106,13 +115,13 @@ def _matching_url(path: str) -> list[str]:
         else:
             found = [path] if filesystem.exists(place) else []
     except Exception as error:
-        raise SourceError(f"cannot be reached: {type(error).__name__}: {error}", where=_public(path)) from error
+        raise SourceError(f"cannot be reached: {type(error).__name__}: {error}", where=public(path)) from error
     if not found:
-        raise SourceError("there is no such file.", where=_public(path))
+        raise SourceError("there is no such file.", where=public(path))
     return found
 
 
-def _public(url: str) -> str:
+def public(url: str) -> str:
     """The URL without user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

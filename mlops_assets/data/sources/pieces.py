@@ -21,6 +21,8 @@ class Piece:
         table: the cells. A source of text gives text, exactly as it is written there (null: nothing is written), to be read with the
             types that are declared or pinned; any other source gives values of its own types.
         text: whether it is text as it is written.
+        partition: key of the partition whose own file it is; None where the event time alone says where rows belong.
+        sparse: whether a column that is not there has missing values only, as in JSON, where a row names only what it has.
         origin: file or database that they come from, as it may be shown; None where there is no better name than the data set's.
         first: number of the first row within ``origin``, from 0.
         line_of: the line in ``origin`` (from 1) of a row within ``origin`` (from 0); None where rows have no lines. It may read the
@@ -32,6 +34,8 @@ class Piece:
 
     table: pa.Table
     text: bool = False
+    partition: str | None = None
+    sparse: bool = False
     origin: str | None = None
     first: int = 0
     line_of: Callable[[int], int] | None = None
@@ -40,7 +44,7 @@ class Piece:
 
 
 Pieces = Iterator[Piece]
-"""Pieces in order. Every piece of a source has the same columns, but for files that do not have the same ones."""
+"""Pieces in order. Those of one file have the same columns, unless they are sparse."""
 
 
 def cut(table: pa.Table, **said: Any) -> Iterator[Piece]:

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.functions import as_table, call
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.pieces import Pieces, cut
 from mlops_assets.functions import resolve
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import PythonSource
 
 
-def read(source: PythonSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: PythonSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """What the function returns for ``(start, end)`` (both None for everything), or for no arguments if it takes none.
 
     Raises:
@@ -39,7 +38,7 @@ def read(source: PythonSource, dataset: Dataset, window: Window | None, context:
             do="Give its further parameters as arguments of the source.",
         )
     bounds = (window or (None, None)) if parameters else ()
-    return as_table(source.function, function, call(source.function, function, *bounds, **source.arguments))
+    return cut(as_table(source.function, function, call(source.function, function, *bounds, **source.arguments)))
 
 
 def _takes_window(source: PythonSource, context: SourceContext) -> bool:

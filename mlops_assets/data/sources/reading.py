@@ -7,30 +7,48 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.sources.context import SourceContext, Window
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.paths import SourceFile, has_file_per_partition
+from mlops_assets.data.sources.pieces import Pieces
 from mlops_assets.data.store.documents import canonical, sha256
 from mlops_assets.spec.base import NamesFunction
 from mlops_assets.spec.texts import texts_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.spec.dataset import Dataset
 
 
-def read_source(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
-    """Rows of the data set's source for ``window`` (None: everything), after its `prepare` function.
-
-    Text sources give typed columns where every value fits; what does not fit stays text, for validation to name.
+def read_pieces(dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
+    """Rows of the data set's source for ``window`` (None: everything), before its `prepare` function.
 
     Raises:
         SourceError: when the source cannot be read: a missing file, a wrong digest, a query or a function that fails.
     """
-    table: pa.Table = _kind(dataset).read(dataset.source.detail, dataset, window, context)
-    if dataset.prepare is None:
-        return table
-    from mlops_assets.data.sources.functions import prepare
+    return _kind(dataset).read(dataset.source.detail, dataset, window, context)
 
-    return prepare(dataset.prepare, table, context)
+
+def rereadable(dataset: Dataset) -> bool:
+    """Whether the source is files: reading them twice costs nothing but time, and gives the same rows."""
+    return _kind(dataset).rereadable
+
+
+def of_files(dataset: Dataset) -> bool:
+    """Whether the source is files that may change, unlike a query, a function or a pinned download."""
+    return _kind(dataset).files is not None
+
+
+def file_per_partition(dataset: Dataset) -> bool:
+    """Whether each partition has files of its own."""
+    return of_files(dataset) and has_file_per_partition(dataset.source.detail.path)  # type: ignore[attr-defined]
+
+
+def source_files(dataset: Dataset, window: Window | None, context: SourceContext) -> list[SourceFile] | None:
+    """The files that are read for ``window``; None where :func:`of_files` says no.
+
+    Raises:
+        SourceError: when a file is not there.
+    """
+    files = _kind(dataset).files
+    return None if files is None else files(dataset.source.detail, dataset, window, context)
 
 
 def has_history(dataset: Dataset, context: SourceContext) -> bool:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.pieces import Pieces, cut
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import SimulatorSource
 
 
-def read(source: SimulatorSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: SimulatorSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """Rows of the window; for a snapshot the roster as it stood at the window's end.
 
     Raises:
@@ -33,7 +32,7 @@ def read(source: SimulatorSource, dataset: Dataset, window: Window | None, conte
         if dataset.partitions is not None and dataset.partitions.every == "hour":
             raise SourceError("the simulated shop's roster changes daily.", where=dataset.name, valid=("day", "week", "month"))
         start = max(start, end - timedelta(days=1))
-    return table(source.table, start, end, customers=source.customers, seed=source.seed, shift_at=source.shift_at)
+    return cut(table(source.table, start, end, customers=source.customers, seed=source.seed, shift_at=source.shift_at))
 
 
 def _midnight(day: object) -> datetime:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.data.sources.frames import from_frame
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.pieces import Pieces, cut
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import SklearnSource
 
 
-def read(source: SklearnSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: SklearnSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """All rows; column names in lower case with underscores, the label in ``target`` (a name where there are names)."""
     from sklearn import datasets
 
@@ -24,7 +23,7 @@ def read(source: SklearnSource, dataset: Dataset, window: Window | None, context
     frame = bunch.frame.rename(columns=lambda name: re.sub(r"\W+", "_", str(name).replace("(cm)", "cm")).strip("_").lower())
     if source.dataset not in ("diabetes", "digits"):
         frame["target"] = [str(bunch.target_names[label]) for label in frame["target"]]
-    return from_frame(frame)
+    return cut(from_frame(frame))
 
 
 SOURCE = SourceKind(read)

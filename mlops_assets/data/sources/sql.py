@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.frames import from_columns
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.naive import local, naive_bounds
+from mlops_assets.data.sources.pieces import Pieces, cut
 from mlops_assets.spec.decides import without_later_defaults
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import SqlSource
@@ -22,11 +22,12 @@ _BATCH = 50_000
 _KNOWS_ZONES = ("postgresql", "cockroachdb", "mssql", "oracle", "snowflake", "bigquery", "redshift", "trino")
 
 
-def read(source: SqlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: SqlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """Rows of the query, with ``:start`` and ``:end`` bound to the window where it uses them.
 
-    Databases that know time zones get zoned UTC times; others get naive ones in the data set's time zone. SQLite, which
-    compares times as text, gets text; for events it is cut at whole days, since the caller cuts by event time anyway.
+    Databases that know time zones get zoned UTC times; others get naive ones in the data set's time zone. Where clocks change
+    at a bound, the rows on both sides of the change are read. SQLite, which compares times as text, gets text; for events it is
+    cut at whole days. Events may come from outside the window, since the caller cuts by event time anyway.
 
     Raises:
         SourceError: when the database cannot be reached or refuses the query.
@@ -64,7 +65,9 @@ def read(source: SqlSource, dataset: Dataset, window: Window | None, context: So
         engine.dispose()
     if repeated := sorted({name for name in columns if columns.count(name) > 1}):
         raise SourceError(f"the query returns column {repeated[0]!r} more than once.", where=where, do="Rename it with `as`.")
-    return from_columns({name: [row[position] for rows in batches for row in rows] for position, name in enumerate(columns)})
+    return cut(
+        from_columns({name: [row[position] for rows in batches for row in rows] for position, name in enumerate(columns)}), origin=where
+    )
 
 
 def _bound_names(query: str) -> set[str]:
@@ -93,13 +96,16 @@ def _bounds(dialect: str, dataset: Dataset, window: Window | None) -> dict[str, 
     start, end = window or (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
     if dialect in _KNOWS_ZONES:
         return {"start": start.astimezone(UTC), "end": end.astimezone(UTC)}
-    local = {name: moment.astimezone(zone).replace(tzinfo=None) for name, moment in (("start", start), ("end", end))}
+    naive = naive_bounds((start, end), zone) if dataset.kind == "events" and window else (local(start, zone), local(end, zone))
     if dialect != "sqlite":
-        return local
+        return dict(zip(("start", "end"), naive, strict=True))
     if dataset.kind == "events":
-        local["start"] = local["start"].replace(hour=0, minute=0, second=0, microsecond=0)
-        local["end"] = (local["end"] + timedelta(days=1, microseconds=-1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return {name: _sqlite_text(moment) for name, moment in local.items()}
+        naive = _midnight(naive[0]), _midnight(naive[1] + timedelta(days=1, microseconds=-1))
+    return {name: _sqlite_text(moment) for name, moment in zip(("start", "end"), naive, strict=True)}
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _sqlite_text(moment: datetime) -> str:

@@ -17,10 +17,10 @@ from mlops_assets.data.sources import csv, parquet
 from mlops_assets.data.sources import json as json_lines
 from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.kind import SourceKind
+from mlops_assets.data.sources.paths import SourceFile
+from mlops_assets.data.sources.pieces import Pieces
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.data.sources.context import SourceContext, Window
     from mlops_assets.spec.dataset import Dataset
     from mlops_assets.spec.sources import UrlSource
@@ -31,14 +31,14 @@ _TIMEOUT = 60
 _FINAL = (400, 401, 403, 404, 405, 410, 451)
 
 
-def read(source: UrlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
+def read(source: UrlSource, dataset: Dataset, window: Window | None, context: SourceContext) -> Pieces:
     """Rows of the pinned file."""
-    path = str(fetch(source, context))
+    file = SourceFile(str(fetch(source, context)))
     if source.format == "parquet":
-        return parquet.read_files([path], dataset, window)
+        return parquet.read_file(file, dataset, window)
     if source.format == "json":
-        return json_lines.read_files([path], dataset)
-    return csv.read_files([path], source.csv, dataset)
+        return json_lines.read_file(file)
+    return csv.read_file(file, source.csv, dataset)
 
 
 def fetch(source: UrlSource, context: SourceContext) -> Path:
@@ -160,4 +160,4 @@ def _check(path: Path, source: UrlSource, where: str) -> None:
         )
 
 
-SOURCE = SourceKind(read, reads_only_window=lambda source: source.format == "parquet")
+SOURCE = SourceKind(read, rereadable=True, reads_only_window=lambda source: source.format == "parquet")

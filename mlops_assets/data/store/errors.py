@@ -13,6 +13,10 @@ class StoreError(MlopsError):
     """The store cannot do what was asked, or holds something that it must not hold."""
 
 
+class LostRowsError(StoreError):
+    """Rows that were read are neither stored nor quarantined nor left out by a named cause; nothing was stored."""
+
+
 class ErasedError(StoreError):
     """The bytes were removed on purpose; the tombstone says when and why."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from mlops_assets.data.store.documents import canonical, sha256
 
 FORMAT = 1
+_HOW = ("source", "writer", "accounting", "read_from", "note")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,14 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One version of one partition of an asset. Holds no clock time, so equal content has an equal digest."""
+    """One version of one partition of an asset. Holds no clock time, so equal content has an equal digest.
+
+    Attributes:
+        accounting: of a data set, what became of the rows that were read: ``read``, ``stored``, ``quarantined``, and ``left_out`` by cause.
+        read_from: of a data set that is read from files, in which state they were: ``files``, ``bytes``, and the ``digest`` of the record
+            ``source`` that lists them.
+        note: what is different from the version before, where somebody had it read again.
+    """
 
     asset: str
     partition: str | None
@@ -39,6 +47,9 @@ class Manifest:
     source: str | None = None
     quarantined: StoredFile | None = None
     writer: Mapping[str, str] = field(default_factory=dict)
+    accounting: Mapping[str, Any] | None = None
+    read_from: Mapping[str, Any] | None = None
+    note: Mapping[str, Any] | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -67,11 +78,12 @@ class Manifest:
 
     @property
     def content(self) -> dict[str, Any]:
-        """What makes it a different version: everything but how it was fetched and with which writer."""
-        return {name: value for name, value in self.to_json().items() if name not in ("source", "writer")}
+        """What makes it a different version: everything but how it was fetched, and with which writer."""
+        return {name: value for name, value in self.to_json().items() if name not in _HOW}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON of every field but the digest."""
+        later = {"accounting": self.accounting, "read_from": self.read_from, "note": self.note}
         return {
             "format": FORMAT,
             "asset": self.asset,
@@ -84,6 +96,7 @@ class Manifest:
             "source": self.source,
             "quarantined": self.quarantined.to_json() if self.quarantined else None,
             "writer": dict(self.writer),
+            **{name: dict(value) for name, value in later.items() if value is not None},
         }
 
     @classmethod
@@ -100,4 +113,5 @@ class Manifest:
             source=body["source"],
             quarantined=StoredFile(**body["quarantined"]) if body["quarantined"] else None,
             writer=body["writer"],
+            **{name: body[name] for name in ("accounting", "read_from", "note") if name in body},
         )

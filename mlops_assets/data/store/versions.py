@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.store import layout
+from mlops_assets.data.store.accounts import Account
 from mlops_assets.data.store.documents import canonical, document, sha256
 from mlops_assets.data.store.errors import ErasedError, StoreError
 from mlops_assets.data.store.files import Files
@@ -52,6 +53,9 @@ class Versions:
         facts: Mapping[str, Any] | None = None,
         source: str | None = None,
         quarantined: pa.Table | None = None,
+        account: Account | None = None,
+        read_from: Mapping[str, Any] | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """Store ``table`` as a version and make it the current one.
 
@@ -65,15 +69,20 @@ class Versions:
             facts: anything else worth keeping; JSON without clock times.
             source: fingerprint of where the rows came from.
             quarantined: rows that broke a rule, stored beside.
+            account: how many rows were read for it, and left out by cause; what is stored must be the rest.
+            read_from: in which state the files were that it was read from.
+            note: what is different from the version before.
 
         Raises:
             StoreError: when it cannot be written; the previous version is then still current.
+            LostRowsError: when what was read for it does not add up; likewise.
             ErasedError: when exactly this version was erased.
         """
         import pyarrow as pa
 
         folder = layout.partition_folder(asset, partition)
         file, schema = put_table(self.files, folder, table)
+        aside = put_table(self.files, f"{folder}/_quarantined", quarantined)[0] if quarantined is not None else None
         manifest = Manifest(
             asset=asset,
             partition=partition,
@@ -83,8 +92,11 @@ class Versions:
             inputs=dict(sorted((inputs or {}).items())),
             facts=json.loads(canonical(dict(facts or {}))),
             source=source,
-            quarantined=put_table(self.files, f"{folder}/_quarantined", quarantined)[0] if quarantined is not None else None,
+            quarantined=aside,
             writer={"pyarrow": pa.__version__},
+            accounting=None if account is None else account.settle(asset, partition, file.rows, aside.rows if aside else 0),
+            read_from=read_from,
+            note=note,
         )
         return self._make_current(manifest)
 

@@ -15,6 +15,7 @@ from mlops_assets.errors import MlopsError
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.model import Model
+from mlops_assets.spec.scalars import Written, plain
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
@@ -149,6 +150,9 @@ def default_target(model: Model, kind: pa.DataType) -> pa.Scalar:
 
     assert model.label is not None
     default = model.label.default
+    if pa.types.is_string(kind) and isinstance(default, Written):
+        return pa.scalar(str(default), kind)
+    default = plain(default)
     try:
         if isinstance(default, bool) != pa.types.is_boolean(kind):
             raise pa.ArrowInvalid("")

@@ -148,7 +148,7 @@ def _entities(
             tables.append(store.read(manifest, list(model.entity)).select(list(model.entity)))
     if not tables:
         return pa.table({name: pa.array([], pa.int64()) for name in model.entity})
-    joined = pa.concat_tables(_same_key_types(model, tables))
+    joined = pa.concat_tables(_alike_keys(model, tables))
     return joined.group_by(list(model.entity)).aggregate([]).sort_by([(name, "ascending") for name in model.entity])
 
 
@@ -180,7 +180,8 @@ def _join(
         registered["__labels"] = labels.table
         joins.append(f"left join __labels l on {_on(model, 'l')}")
         select += [f"l.{quote(labels.target)} as {TARGET}", f"l.{quote(model.entity[0])} is not null as __found"]
-    _same_key_types(model, [table for table in registered.values() if table.num_rows])
+    filled = [name for name, table in registered.items() if table.num_rows]
+    registered.update(zip(filled, _alike_keys(model, [registered[name] for name in filled]), strict=True))
     order = ", ".join(f"e.{quote(name)}" for name in model.entity)
     for name, table in registered.items():
         box.register(name, table)
@@ -222,12 +223,18 @@ def _one_target(model: Model, before: str | None, target: str, taken: Sequence[s
     return before or target
 
 
-def _same_key_types(model: Model, tables: Sequence[pa.Table]) -> Sequence[pa.Table]:
+def _alike_keys(model: Model, tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """The tables with keys of one type: those of a view whose first partition has them as double stay double in all."""
+    import pyarrow as pa
+
+    tables = list(tables)
     for name in model.entity:
-        kinds = sorted({str(table.schema.field(name).type) for table in tables})
-        if len(kinds) > 1:
+        kinds = {str(table.schema.field(name).type) for table in tables}
+        if kinds == {"double", "int64"}:
+            tables = [table.set_column(table.column_names.index(name), name, table.column(name).cast(pa.float64())) for table in tables]
+        elif len(kinds) > 1:
             raise TrainingSetError(
-                f"the entity column {name!r} is {' here and '.join(kinds)} there.",
+                f"the entity column {name!r} is {' here and '.join(sorted(kinds))} there.",
                 where=model.name,
                 do="Cast it to one type in the feature views, the population and the label.",
             )

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.features.table import Feature
+from mlops_assets.data.training_sets.positive import positive_class
 from mlops_assets.data.training_sets.rows import (
     AS_OF,
     LABEL_END,
@@ -225,7 +226,9 @@ def _base_rate(model: Model, table: pa.Table, side: str) -> float | dict[str, fl
     target = table.filter(pc.equal(table.column(SPLIT), side)).column(TARGET)
     number = not (pa.types.is_string(target.type) or pa.types.is_dictionary(target.type))
     if model.task == "binary_classification" and model.positive is not None:
-        hits = sum(value == model.positive for value in target.to_pylist())
+        classes = pc.unique(table.column(TARGET)).drop_null().to_pylist()
+        chosen = positive_class(classes, model.positive)
+        hits = sum(value == chosen for value in target.to_pylist())
         return float(hits / len(target))
     if number and model.task != "multiclass_classification":
         return float(pc.mean(target.cast(pa.float64())).as_py())

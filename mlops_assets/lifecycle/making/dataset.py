@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lifecycle.declared import note_read
-from mlops_assets.lifecycle.results import Check, Made, Rows, Stored
+from mlops_assets.lifecycle.reads import note_state
+from mlops_assets.lifecycle.results import Check, Document, Made, Rows, Stored
+from mlops_assets.spec.reads import key_columns
 
 if TYPE_CHECKING:
     from mlops_assets.data.ingest import Ingested
@@ -18,40 +22,62 @@ if TYPE_CHECKING:
 KEY_RULES = ("primary key", "unique")
 """Rules of :mod:`mlops_assets.data.schema` that say that a row is there twice."""
 
-UNDATED = "undated_rows_in_source"
-"""What a check shows of rows without a usable event time, which belong to no partition."""
-
 
 def make_dataset(workspace: Workspace, name: str, keys: Sequence[str | None]) -> Made:
     """Read the source of ``name`` once for all ``keys`` (``[None]``: the whole table).
 
-    Where some partitions break the rules, the others are stored and the error says which.
+    A version that replaces another notes what is different; where nothing is, the one before stays. Where some partitions break the rules,
+    the others are stored and the error says which.
     """
     from mlops_assets.data.ingest import IngestError, ingest
+    from mlops_assets.data.ingest.changes import noted
     from mlops_assets.data.schema import SchemaError
+    from mlops_assets.data.store import LostRowsError
 
     dataset = workspace.catalogue.datasets[name]
     wanted = None if keys == [None] else [key for key in keys if key is not None]
     done: list[Ingested] = []
     try:
-        for item in ingest(dataset, wanted, workspace.store, workspace.source_context(name)):
+        note, entities = partial(noted, dataset, workspace.store), key_columns(name, workspace.catalogue)
+        for item in ingest(dataset, wanted, workspace.store, workspace.source_context(name), entities=entities, note=note):
             done.append(item)
+    except LostRowsError as error:
+        _note_read(workspace, name, done)
+        return Made([_stored(item) for item in done], [Check("accounting", False, {}, description=str(error))], error)
     except (IngestError, SchemaError) as error:
-        note_read(workspace, name, [item.key for item in done])
+        _note_read(workspace, name, done)
         broken = [violation for found in getattr(error, "failures", {}).values() for violation in found]
         return Made([_stored(item) for item in done], [*_refused(dataset, str(error), broken)], error)
-    note_read(workspace, name, wanted or ())
+    _note_read(workspace, name, done)
     return Made([_stored(item) for item in done], [*_checks(workspace, dataset, done)])
+
+
+def _note_read(workspace: Workspace, name: str, done: Sequence[Ingested]) -> None:
+    note_read(workspace, name, [item.key for item in done])
+    note_state(workspace, name, [(item.manifest, item.read_from) for item in done])
+
+
+def lost_causes() -> dict[str, str]:
+    """Causes for which a row is in no partition at all, by what the check `accounting` shows them under."""
+    from mlops_assets.data.ingest.routing import LOST
+
+    return {_key(cause): cause for cause in LOST}
+
+
+def _key(cause: str) -> str:
+    return f"left_out_{cause.replace(' ', '_')}"
 
 
 def _stored(item: Ingested) -> Stored:
     shown: dict[str, Any] = {"changed": item.changed, "invalid_rows": item.invalid_rows}
-    if item.undated:
-        shown[UNDATED] = item.undated
+    if (account := item.manifest.accounting) is not None:
+        shown["rows_read"] = account["read"]
     if item.violations:
         shown["violations"] = Rows([vars(violation) for violation in item.violations])
     if item.changed and item.previous:
         shown["replaces"] = item.previous
+        if item.manifest.note:
+            shown["what_changed"] = Document(dict(item.manifest.note))
     return Stored(item.key, item.manifest.digest, shown, item.manifest)
 
 
@@ -63,10 +89,9 @@ def _refused(dataset: Dataset, reason: str, broken: Sequence[Violation]) -> Iter
 
 def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) -> Iterator[Check]:
     invalid, rows = sum(item.invalid_rows for item in done), sum(item.rows for item in done)
-    undated = max((item.undated for item in done), default=0)
-    found = {"rows": rows, "quarantined_rows": invalid, **({UNDATED: undated} if undated else {})}
-    lost = f"; {undated:,} rows of the source have no usable event time" if undated else ""
-    yield Check("schema", True, found, description=f"{invalid:,} of {rows + invalid:,} rows quarantined{lost}")
+    found = {"rows": rows, "quarantined_rows": invalid}
+    yield Check("schema", True, found, description=f"{invalid:,} of {rows + invalid:,} rows quarantined")
+    yield _accounting(done, rows, invalid)
     small = [item for item in done if item.rows < dataset.min_rows]
     yield Check(
         "volume",
@@ -81,6 +106,23 @@ def _checks(workspace: Workspace, dataset: Dataset, done: Sequence[Ingested]) ->
         age = datetime.now(UTC) - newest
         limit = dataset.max_age.timedelta
         yield Check("freshness", age <= limit, {"newest_rows_until": newest.isoformat(), "at_most_hours": limit.total_seconds() / 3600})
+
+
+def _accounting(done: Sequence[Ingested], stored: int, quarantined: int) -> Check:
+    """Whether the rows of the reads are those that are stored, quarantined and left out."""
+    reads = {item.read.number: item.read for item in done}.values()
+    read = sum(one.rows for one in reads)
+    left_out: Counter[str] = Counter()
+    for one in reads:
+        left_out.update(one.left_out)
+    causes = {_key(cause): count for cause, count in sorted(left_out.items())}
+    shown: dict[str, Any] = {"rows_read": read, "stored": stored, "quarantined": quarantined, **causes}
+    if unreadable := [violation for one in reads for violation in one.examples]:
+        shown["unreadable"] = Rows([vars(violation) for violation in unreadable])
+    told = "".join(f", {count:,} {cause}" for cause, count in sorted(left_out.items()))
+    where = f" ({unreadable[0]})" if unreadable else ""
+    said = f"{read:,} rows read: {stored:,} stored, {quarantined:,} quarantined{told}{where}"
+    return Check("accounting", read == stored + quarantined + left_out.total(), shown, description=said)
 
 
 def _too_few(dataset: Dataset, small: Sequence[Ingested], of: int) -> str:

@@ -26,7 +26,7 @@ def due_outcomes(workspace: Workspace, name: str) -> dict[str, dict[str, str]]:
     predicted = [key for key in store.partitions(f"{name}/predictions") if key is not None]
     calendar = model_windows(workspace.catalogue.models[name], workspace.catalogue).calendar
     assert calendar is not None
-    keys = sorted((key for key in predicted if calendar.contains(key)), key=calendar.start_of)
+    keys = sorted((key for key in predicted if calendar.exists(key)), key=calendar.start_of)
     keys = [key for key in keys if matured(workspace, name, key, now)][-LOOKED_BACK:]
     if not keys:
         return {}
@@ -66,7 +66,7 @@ def due_performance(workspace: Workspace, name: str) -> tuple[str | None, dict[s
     newest: str | None = None
     if windows.calendar is not None:
         calendar, now = windows.calendar, workspace.now()
-        keys = [key for key in store.partitions(f"{name}/predictions") if key is not None and calendar.contains(key)]
+        keys = [key for key in store.partitions(f"{name}/predictions") if key is not None and calendar.exists(key)]
         keys = [key for key in keys if calendar.end_of(key) <= now]
         if not keys:
             return None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lifecycle.watching.population import BATCH, identities, population_of
-from mlops_assets.lifecycle.watching.tables import concat, plain
+from mlops_assets.lifecycle.watching.tables import concat, joined_by_entity, plain
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _queried(workspace: Workspace, name: str, key: str, predictions: pa.Table) -
             rows = predictions.filter(pc.equal(predictions.column(AS_OF), pa.scalar(moment, pa.timestamp("us", "UTC"))))
             rows = rows.select([PREDICTION_ID, *entity])
             table = labels.table.append_column("__found", pa.array([True] * labels.table.num_rows))
-            joined = rows.join(table, entity, join_type="left outer")
+            joined = joined_by_entity(rows, table, entity, how="left outer")
             target = joined.column(labels.target)
             if model.label is not None and model.label.default is not None:
                 target = pc.if_else(pc.is_valid(joined.column("__found")), target, default_target(model, target.type))
@@ -134,7 +134,7 @@ def _carried(workspace: Workspace, name: str, key: str, predictions: pa.Table) -
     due = pc.less_equal(final, pa.scalar(workspace.now(), pa.timestamp("us", "UTC")))
     if entity and all(column in predictions.column_names for column in entity):
         rows = plain(rows.select([*entity, TARGET, LABEL_END]).filter(due))
-        joined = predictions.select([PREDICTION_ID, *entity]).join(rows, entity, join_type="inner")
+        joined = joined_by_entity(predictions.select([PREDICTION_ID, *entity]), rows, entity, how="inner")
         columns = {PREDICTION_ID: joined.column(PREDICTION_ID), TARGET: joined.column(TARGET), KNOWN_AT: joined.column(LABEL_END)}
         return pa.table(columns), inputs
     tables = []

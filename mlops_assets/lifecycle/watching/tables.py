@@ -50,6 +50,24 @@ def concat(tables: Sequence[pa.Table]) -> pa.Table | None:
     return pa.concat_tables([plain(table) for table in filled], promote_options="permissive").combine_chunks()
 
 
+def joined_by_entity(left: pa.Table, right: pa.Table, entity: Sequence[str], *, how: str) -> pa.Table:
+    """A join by the entity's key: where the types of a key differ, such as ``42`` that requests wrote as text, by its text."""
+    import pyarrow as pa
+
+    from mlops_assets.spec.entity_keys import any_text
+
+    for name in entity:
+        if left.schema.field(name).type == right.schema.field(name).type:
+            continue
+        left, right = (
+            table.set_column(
+                table.column_names.index(name), name, pa.array([any_text(value) for value in table.column(name).to_pylist()], pa.string())
+            )
+            for table in (left, right)
+        )
+    return left.join(right, list(entity), join_type=how)
+
+
 def plain(table: pa.Table) -> pa.Table:
     """The same rows with text in place of dictionaries, so that partitions of different dictionaries fit together."""
     import pyarrow as pa

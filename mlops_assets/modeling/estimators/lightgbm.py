@@ -188,7 +188,11 @@ def _safe(names: Sequence[str]) -> list[str]:
     result: list[str] = []
     for index, name in enumerate(names):
         safe = re.sub(r"[^\w.\-]", "_", name)
-        result.append(safe if safe not in result else f"{safe}_{index}")
+        if safe in result:
+            safe = f"{safe}_{index}"
+        while safe in result:
+            safe += "_"
+        result.append(safe)
     return result
 
 

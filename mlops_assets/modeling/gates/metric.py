@@ -22,6 +22,7 @@ from mlops_assets.modeling.metrics import metric_of
 from mlops_assets.modeling.metrics.pointwise import pointwise_loss
 from mlops_assets.modeling.synthetic import CLASSES
 from mlops_assets.spec.gates import Gate
+from mlops_assets.spec.metrics import METRICS
 
 
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
@@ -54,6 +55,8 @@ def _threshold(context: GateContext, name: str, gate: Gate, metric: str) -> Gate
     holdout = context.holdout
     found = _measure(context, gate, metric, np.ones(holdout.n, bool))
     status, why = decide(found, at_least=gate.at_least, at_most=gate.at_most, min_n=gate.min_n or MIN_N)
+    if math.isnan(found.value) and found.n:
+        why = METRICS[metric].undefined or why
     return GateResult(
         name,
         status,

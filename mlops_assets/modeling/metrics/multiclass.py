@@ -20,10 +20,13 @@ def _predicted_class(prediction: Array) -> Array:
 
 
 def _class_sums(y: Array, prediction: Array) -> Array:
-    """Columns: hits per class, rows per true class, rows per predicted class; rows of unknown classes stand in the last."""
+    """Columns: hits per class, rows per true class, rows per predicted class.
+
+    Classes that the model does not know are one more class, which is never predicted.
+    """
     import numpy as np
 
-    classes = np.arange(prediction.shape[1])
+    classes = np.r_[np.arange(prediction.shape[1]), -1]
     true, called = y[:, None] == classes, _predicted_class(prediction)[:, None] == classes
     return np.concatenate([true & called, true, called], axis=1).astype(float)
 

@@ -51,9 +51,21 @@ def _median_ae(y: Array, prediction: Array) -> Statistic:
 
 
 def _mape(y: Array, prediction: Array) -> Statistic:
+    """The mean error as a share of the target; no number where a target is 0."""
     import numpy as np
 
-    return mean_of(np.abs(prediction - y) / np.maximum(np.abs(y), np.finfo(float).eps))
+    zero = y == 0
+    share = np.abs(prediction - y) / np.where(zero, 1.0, np.abs(y))
+    sums = np.column_stack([np.ones(len(y)), share, zero])
+    return Statistic(sums, lambda s: np.where(s[:, 2] > 0, np.nan, s[:, 1] / s[:, 0]))
+
+
+def _wape(y: Array, prediction: Array) -> Statistic:
+    """The sum of errors as a share of the sum of targets, both by their size; no number where all targets are 0."""
+    import numpy as np
+
+    sums = np.column_stack([np.abs(prediction - y), np.abs(y)])
+    return Statistic(sums, lambda s: s[:, 0] / np.where(s[:, 1] > 0, s[:, 1], np.nan))
 
 
 FORMULAS: dict[str, Formula] = {
@@ -63,4 +75,5 @@ FORMULAS: dict[str, Formula] = {
     "median_ae": _median_ae,
     "mape": _mape,
     "bias": lambda y, p: mean_of(p - y),
+    "wape": _wape,
 }

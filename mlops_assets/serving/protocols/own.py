@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mlops_assets.modeling.requests.documents import read_document
+from mlops_assets.modeling.requests.errors import RequestError, invalid_rows
+from mlops_assets.modeling.requests.own import read_own
+from mlops_assets.modeling.requests.reader import Rows
 from mlops_assets.modeling.signature import InputProblem
-from mlops_assets.serving.errors import RequestError, invalid_rows, invalid_structure
 from mlops_assets.serving.feedback import read_outcomes, record
+from mlops_assets.serving.journal import text_of_rows
 from mlops_assets.serving.requests import Reply
-from mlops_assets.serving.rows import Rows, read_document, text_of_rows
 
 if TYPE_CHECKING:
     from mlops_assets.serving.access import Gate
@@ -95,12 +98,12 @@ class OwnProtocol:
         """Rows of a body that does not hold typed rows alone, with the features of those that name an entity."""
         entities = self._entities.get(deployed.model)
         if entities is None:
-            return Rows(read_rows(read_document(body)[0]), False), None
+            return Rows(read_own(read_document(body)[0]), False), None
         try:
             values: list[Any] = entities.decode(body)
             asking = list(range(len(values)))
         except ValueError:
-            values = read_rows(read_document(body)[0])
+            values = read_own(read_document(body)[0])
             asking = [index for index, row in enumerate(values) if entities.asks(row)]
         if not asking or len(values) > self._limits.rows:
             return Rows(values, False), None
@@ -163,24 +166,6 @@ class OwnProtocol:
                 for variant in deployed.variants()
             ],
         }
-
-
-def read_rows(document: Any) -> list[Any]:
-    """Rows of ``{"data": [rows]}``.
-
-    Raises:
-        RequestError: 422 for another structure.
-    """
-    if not isinstance(document, Mapping):
-        raise invalid_structure("The body needs an object with the key data.")
-    problems = [InputProblem(None, str(name), "is no key of a request; the rows stand under data") for name in document if name != "data"]
-    if "data" not in document:
-        problems.append(InputProblem(None, "data", "is missing; it holds the rows"))
-    elif not isinstance(document["data"], list):
-        problems.append(InputProblem(None, "data", "needs a list of rows"))
-    if problems:
-        raise invalid_rows(problems)
-    return list(document["data"])
 
 
 def write_answer(model: str, scored: Scored, classes: Sequence[Any] | None, features: dict[str, Any] | None) -> bytes:

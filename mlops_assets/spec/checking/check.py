@@ -27,6 +27,12 @@ def check_project(project: Path, environment: Mapping[str, str] | None = None) -
     A definition with a mistake is judged further as it was probably meant, or without the part that is wrong, so that
     one mistake does not hide another one.
     """
+    entries, _, problems = examine(project, environment)
+    return assemble(project, entries), problems
+
+
+def examine(project: Path, environment: Mapping[str, str] | None = None) -> tuple[list[Entry], list[Entry], list[Problem]]:
+    """Every document as it stands and as it was judged further, and every problem in the order of files and lines."""
     entries, problems = load_entries(project, environment)
     mended = [_mended(entry) for entry in entries]
     unknown = {entry.name for entry in mended if entry.declaration is None and entry.name is not None}
@@ -34,7 +40,7 @@ def check_project(project: Path, environment: Mapping[str, str] | None = None) -
     for problem in check_catalogue(together, frozenset(unknown)):
         if not any(_same_matter(problem, entry) for entry in entries if entry.broken):
             problems.append(problem)
-    return assemble(project, entries), in_order(problems)
+    return entries, mended, in_order(problems)
 
 
 def _same_matter(problem: Problem, entry: Entry) -> bool:

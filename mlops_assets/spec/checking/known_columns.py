@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import csv
+import bz2
+import gzip
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.checking.findings import KnownColumns
 from mlops_assets.spec.checking.sql import output
 from mlops_assets.spec.dataset import Dataset
+from mlops_assets.spec.delimited import Misread, Utf8Blocks, read_head
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.reads import view_names
 from mlops_assets.spec.sources import CsvFormat
 
 UNKNOWN = KnownColumns((), False)
+_UNPACK: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+_PACKED = (".zst", ".lz4", ".br")
 
 
 def dataset_columns(dataset: Dataset, project: Path) -> KnownColumns:
@@ -58,21 +65,21 @@ def model_columns(model: Model, catalogue: Catalogue) -> KnownColumns:
 
 
 def _header(source: CsvFormat, project: Path) -> tuple[str, ...] | None:
-    """First line of a local file; None where there is none to read."""
+    """Column names of a local file; None where there is none to read, or it must be read to say what is wrong with it."""
     path = getattr(source, "path", None)
     if path is None or "://" in path or "{" in path:
         return None
     file = project / path
     if any(mark in path for mark in "*?["):
         file = next(iter(sorted(project.glob(path))), file) if not Path(path).is_absolute() else file
-    try:
-        with file.open(encoding=source.encoding, newline="") as lines:
-            for _ in range(source.skip_lines):
-                next(lines)
-            if source.quote is None:
-                row = next(csv.reader(lines, delimiter=source.separator, quoting=csv.QUOTE_NONE))
-            else:
-                row = next(csv.reader(lines, delimiter=source.separator, quotechar=source.quote))
-    except (OSError, UnicodeError, LookupError, StopIteration, csv.Error):
+    if file.suffix in _PACKED:
         return None
-    return tuple(name.strip() if source.strip else name for name in row)
+    try:
+        with _UNPACK.get(file.suffix, _plain)(file) as stream:
+            return read_head(Utf8Blocks(stream.read, source.encoding), source).names
+    except (OSError, EOFError, zlib.error, Misread):
+        return None
+
+
+def _plain(file: Path) -> Any:
+    return file.open("rb")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from mlops_assets.errors import nearest
 from mlops_assets.spec.calendar import COARSENESS
@@ -13,7 +12,6 @@ from mlops_assets.spec.checking.known_columns import dataset_columns, feature_co
 from mlops_assets.spec.checking.leaks import model_leaks, view_leaks
 from mlops_assets.spec.checking.names import check_common, check_metrics, check_parameters, check_schedule
 from mlops_assets.spec.checking.sql import output, statement_mistake, tables, unsteady
-from mlops_assets.spec.columns import Scalar
 from mlops_assets.spec.dataset import Dataset, Partitions
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
@@ -54,19 +52,6 @@ def _dataset(dataset: Dataset, findings: Findings) -> None:
     if columns.complete:
         for named in dataset.columns:
             findings.column(dataset.name, ("columns", named), named, columns, dataset.name)
-    for named, column in dataset.columns.items():
-        if column.type in ("string", "category"):
-            for key, values in (("one_of", column.one_of or ()), ("missing", column.missing)):
-                _quoted(dataset.name, ("columns", named, key), values, findings)
-
-
-def _quoted(owner: str, path: KeyPath, values: Iterable[Scalar], findings: Findings) -> None:
-    if any(isinstance(value, bool) for value in values):
-        found = "true or false among text: YAML reads yes, no, on and off as such"
-        findings.add(owner, path, found, do='Put quotes around them: ["yes", "no"].')
-    if any(isinstance(value, float) for value in values):
-        found = "numbers with a point among text: YAML takes their last zeros away, so that 1.10 is the text 1.1"
-        findings.add(owner, path, found, do='Put quotes around them: ["1.0", "1.10"].', severity="warning")
 
 
 def _view(view: FeatureView, findings: Findings) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mlops_assets.spec.reading.own_texts import key_types, only_text, only_texts
+from mlops_assets.spec.texts import specs_below
 from mlops_assets.spec.yaml_lines import KEYS_READ_AS_BOOLEANS
 
 _TEMPLATE: dict[str, Any] = {"type": "string", "pattern": r"\{\{.*\}\}"}
@@ -18,6 +20,8 @@ _TEMPLATE: dict[str, Any] = {"type": "string", "pattern": r"\{\{.*\}\}"}
 def written_schema(cls: type[BaseModel]) -> dict[str, Any]:
     """The schema of ``cls`` (Dataset, FeatureView or Model), with its definitions under ``$defs``."""
     schema: dict[str, Any] = _written(cls.model_json_schema())
+    for spec in {cls, *specs_below(cls)}:
+        _let_unquoted_text_pass(spec, schema if spec is cls else schema["$defs"][spec.__name__])
     return schema
 
 
@@ -33,6 +37,16 @@ def _written(node: Any) -> Any:
     if "properties" in node:
         _name_boolean_keys(result)
     return _templated(_conditional(result))
+
+
+def _let_unquoted_text_pass(cls: type[BaseModel], node: dict[str, Any]) -> None:
+    """Where nothing but text may stand, what is not quoted passes: its own text counts."""
+    for key, annotation in key_types(cls).items():
+        kept = node["properties"][key]
+        place = kept.get("items", {}) if only_texts(annotation) else kept if only_text(annotation) else {}
+        if place.get("type") in ("string", ["string", "null"]) and "pattern" not in place:
+            kinds = place["type"]
+            place["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "integer", "number", "boolean"]
 
 
 def _name_boolean_keys(node: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import difflib
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mlops_assets.spec.dataset import Dataset
 from mlops_assets.spec.feature_view import FeatureView
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath, Problem, in_order, spell
+from mlops_assets.spec.reading.own_texts import misread, with_own_texts
 from mlops_assets.spec.reading.templates import render
 from mlops_assets.spec.reading.validation import validate_document
 from mlops_assets.spec.texts import keys_of
@@ -48,6 +49,8 @@ class Entry:
         declaration: the declaration; None if there are mistakes in it.
         broken: key paths that hold a mistake.
         meant: for some of these, the path and the value that were probably meant; the value None keeps the one that is there.
+        last: the last line of the document.
+        file_problem: why nothing of its file can be used, where that is so.
     """
 
     kind: type[Declaration]
@@ -57,6 +60,8 @@ class Entry:
     declaration: Declaration | None
     broken: tuple[KeyPath, ...] = ()
     meant: Mapping[KeyPath, tuple[KeyPath, str | None]] = field(default_factory=dict)
+    last: int = 0
+    file_problem: Problem | None = None
 
 
 def load_catalogue(project: Path, environment: Mapping[str, str] | None = None) -> tuple[Catalogue, list[Problem]]:
@@ -137,23 +142,18 @@ def _read(file: Path, variables: Mapping[str, str], problems: list[Problem]) -> 
         problems.append(Problem(file, mistake.line, spell(p for p in mistake.path if p != "attributes"), mistake.message))
     if not documents and not mistakes:
         problems.append(Problem(file, 1, "", "the file is empty", severity="warning"))
+    file_problem: Problem | None = None
     types = [d.value.get("type") for d in documents if isinstance(d.value, dict)]
     outer = next((p / n for p in list(file.parents)[1:] for n in FILE_NAMES if (p / n).is_file() and _within_definitions(p, file)), None)
     if outer is not None and _FOLDER_TYPE not in outer.read_text("utf-8", errors="replace") and any(t in TYPES for t in types):
-        problems.append(
-            Problem(
-                file,
-                1,
-                "",
-                f"is not loaded by Dagster, since {outer.parent.name}/{outer.name} above it already is a component",
-                do="Move one of the two into a folder of its own.",
-            )
-        )
+        found = f"is not loaded by Dagster, since {outer.parent.name}/{outer.name} above it already is a component"
+        file_problem = Problem(file, 1, "", found, do="Move one of the two into a folder of its own.")
+        problems.append(file_problem)
     for document in documents:
-        duplicated = [m.path for m in mistakes if m.path and document.line <= m.line]
+        duplicated = [m.path for m in mistakes if m.path and document.line <= m.line <= document.last]
         entry = _entry(file, document, variables, problems, duplicated)
         if entry is not None:
-            yield entry
+            yield replace(entry, file_problem=file_problem)
 
 
 def _within_definitions(folder: Path, file: Path) -> bool:
@@ -196,8 +196,13 @@ def _entry(
         report(("attributes",), f"`attributes` {what}")
         return None
     lines = {path[1:]: number for path, number in document.lines.items() if path[:1] == ("attributes",)}
+    texts = {path[1:]: text for path, text in document.texts.items() if path[:1] == ("attributes",)}
+    attributes = with_own_texts(cls, attributes, texts)
     rendered = render(attributes, variables, SQL_KEYS)
     origin = Origin(file, line, lines, rendered.written)
+    for path, message in misread(attributes, texts):
+        do = "Write the number that is meant in plain digits, or put quotes around a text."
+        problems.append(Problem(file, line_of(lines, path, line), spell(path), message, severity="warning", do=do))
     for path, message in rendered.mistakes:
         problems.append(Problem(file, line_of(lines, path, line), spell(path), message))
     unset = {spell(path) for path, _ in rendered.mistakes}
@@ -217,6 +222,7 @@ def _entry(
         declaration=None if broken else declaration,
         broken=tuple(broken),
         meant=meant,
+        last=document.last,
     )
 
 

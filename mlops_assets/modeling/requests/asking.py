@@ -1,0 +1,39 @@
+"""Asking a bundle as the server does: rows become a request's bytes, are read and encoded by the server's own reader, and scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_assets.modeling.requests.forms import Form
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops_assets.modeling.bundle import Bundle
+    from mlops_assets.modeling.requests.reader import RowReader
+
+
+def ask(reader: RowReader, frame: pd.DataFrame, form: Form) -> np.ndarray:
+    """The answers to one request with all rows of ``frame``: shape (rows,), or (rows, classes).
+
+    Raises:
+        RequestError, ValueError: when the rows cannot be written or are not taken.
+    """
+    body, header = form.write(reader, reader.bundle.json_rows(frame))
+    return reader.bundle.score_matrix(reader.matrix_of(form.read(reader, body, header)))
+
+
+def askable(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``frame`` that a request can bring: without those that miss a value which requests must have."""
+    import numpy as np
+    import pandas as pd
+
+    kept = np.ones(len(frame), bool)
+    for fitted in bundle.encoder.fitted:
+        if fitted.feature.nullable:
+            continue
+        codes, distinct = pd.factorize(frame[fitted.feature.name].to_numpy(dtype=object))
+        given = [fitted.categories is None or not isinstance(value, str) or fitted.read(value) is not None for value in distinct]
+        kept &= np.array([*given, False])[codes]
+    return frame if kept.all() else frame[kept].reset_index(drop=True)
