@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.store import Manifest, Store, StoreError, layout
@@ -218,8 +219,9 @@ def _matches(table: pa.Table, entity: Mapping[str, Any]) -> pa.ChunkedArray | No
     for name, value in entity.items():
         column = table.column(name)
         try:
-            wanted = pa.scalar(str(value)).cast(column.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            decimals = pa.types.is_decimal(column.type)
+            wanted = pa.scalar(Decimal(str(value)), column.type) if decimals else pa.scalar(str(value)).cast(column.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, InvalidOperation):
             wanted = pa.scalar(None, column.type)
         equal = pc.fill_null(pc.equal(column, wanted), False)
         matches = equal if matches is None else pc.and_(matches, equal)

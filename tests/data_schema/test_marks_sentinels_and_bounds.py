@@ -187,3 +187,21 @@ def test_what_is_no_finite_number_is_no_bound(bound: Any) -> None:
 def test_finite_is_for_floats() -> None:
     with pytest.raises(ValidationError, match="finite is for floats"):
         SourceColumn(type="int64", finite=True)
+
+
+@pytest.mark.parametrize(
+    ("cells", "declared", "said"),
+    [
+        (pa.array([2**50], pa.timestamp("s")), {"type": "datetime"}, "1125899906842624"),
+        (pa.array([2**62], pa.timestamp("ms", tz="Europe/Berlin")), {"type": "date"}, "4611686018427387904"),
+        (pa.array([2**30], pa.int32()).cast(pa.date32()), {"type": "date"}, "1073741824"),
+        (pa.array([2**63 - 1], pa.duration("s")), {"type": "int64"}, "9223372036854775807"),
+        (pa.array([1_001], pa.timestamp("ns")), {"type": "datetime"}, "1970-01-01T00:00:00.000001001"),
+        (pa.array(["12345678901234567891"]), {"type": "int64"}, "12345678901234567891"),
+    ],
+)
+def test_what_no_value_of_python_can_be_is_still_told_and_kept_aside(cells: pa.Array, declared: Any, said: str) -> None:
+    dataset = Dataset(name="t", source={"csv": "t.csv"}, columns={"v": declared})
+    result = validate(dataset, pa.table({"v": cells}), None)
+    assert result.violations[0].examples == (said,)
+    assert result.invalid.column("v").to_pylist() == [said.replace("T", " ")]

@@ -108,9 +108,10 @@ def _to_bool(values: pa.ChunkedArray, problems: Problems) -> pa.ChunkedArray:
     if pa.types.is_boolean(values.type):
         return values
     if is_text(values.type):
-        values = without(values, pa.array([""]))
         words = pc.utf8_lower(values)
         true, false = (pc.is_in(words, value_set=pa.array(known)) for known in (TRUE_WORDS, FALSE_WORDS))
+        if pc.any(pc.equal(words, "")).as_py():
+            values = without(values, pa.array([""]))
     elif is_number(values.type):
         values = without_nan(values)
         numbers = values if pa.types.is_floating(values.type) else to_integer(values, None, Problems())

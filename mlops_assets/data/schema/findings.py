@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def merged(findings: list[Finding]) -> list[Finding]:
     for (column, rule), parts in together.items():
         values = [part.values for part in parts if part.values is not None]
         if len({str(part.type) for part in values}) > 1:
-            values = [pa.chunked_array([pa.array([str(value) for value in part.to_pylist()], pa.string())]) for part in values]
+            values = [pa.chunked_array([pa.array([str(_python_value(value)) for value in part], pa.string())]) for part in values]
         joined = pa.chunked_array([chunk for part in values for chunk in part.chunks], values[0].type) if values else None
         result.append(Finding(column, rule, np.concatenate([part.rows for part in parts]), joined))
     return result
@@ -134,7 +135,7 @@ def violations(
         if not len(rows):
             continue
         private = any(dataset.columns[name].pii for name in finding.column.split(", ") if name in dataset.columns)
-        shown = [] if finding.values is None or private else finding.values.slice(span.start, min(len(rows), EXAMPLES)).to_pylist()
+        shown = [] if finding.values is None or private else finding.values.slice(span.start, min(len(rows), EXAMPLES))
         known.append(
             Violation(
                 column=finding.column,
@@ -167,8 +168,10 @@ def invalid_rows(taken: pa.Table, findings: list[Finding], rows: np.ndarray) -> 
         for offset, row in enumerate(finding.rows[low:high]):
             position = int(np.searchsorted(rows, row))
             texts[position].append(f"{finding.column}: {finding.rule}")
-            if finding.values is not None and finding.column in kinds.names and finding.values.type != kinds.field(finding.column).type:
-                originals.setdefault(finding.column, {})[position] = str(finding.values[int(low) + offset].as_py())
+            if finding.values is None or finding.column not in kinds.names:
+                continue
+            if finding.values.type != kinds.field(finding.column).type or not taken.column(finding.column)[position].is_valid:
+                originals.setdefault(finding.column, {})[position] = str(_python_value(finding.values[int(low) + offset]))
     for name, replaced in originals.items():
         values = taken.column(name).cast(pa.string()).to_pylist()
         restored = [replaced.get(position, value) for position, value in enumerate(values)]
@@ -183,6 +186,15 @@ def _between(finding: Finding, start: int, end: int) -> slice:
     return slice(int(low), int(high))
 
 
-def _shown(value: Any) -> str:
-    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _python_value(value: pa.Scalar) -> Any:
+    """A value of Arrow as one of Python; a time that Python has none for as the count that it is."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return value.value
+
+
+def _shown(cell: pa.Scalar) -> str:
+    value = _python_value(cell)
+    text = value.isoformat() if hasattr(value, "isoformat") else f"{value:f}" if isinstance(value, Decimal) else str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"

@@ -10,7 +10,10 @@ from mlops_assets.data.schema.cells import Misfit
 FINER = "finer than a microsecond"
 OUTSIDE = "outside the years 1 to 9999"
 
-_DATE = r"(?P<y>[0-9]{4})(?:(?P<sep>[-/. ])(?P<mo>[0-9]{1,2})(?:(?P=sep)(?P<d>[0-9]{1,2}))?|(?P<mo2>[0-9]{2})(?P<d2>[0-9]{2}))?"
+_DATE = (
+    r"(?P<y>[0-9]{4})(?:(?P<sep>[-/. ])(?P<mo>[0-9]{1,2})(?P=sep)(?P<d>[0-9]{1,2})"
+    r"|(?P<mo2>[0-9]{2})(?P<d2>[0-9]{2})|-(?P<mo3>[0-9]{2}))?"
+)
 _FRACTION = r"(?:\.(?P<f{0}>[0-9]*))?"
 _TIME = (
     r"[Tt ](?:(?P<h>[0-9]{1,2})(?::(?P<mi>[0-9]{2})(?::(?P<s>[0-9]{2})"
@@ -30,7 +33,7 @@ def iso_moment(text: str, rule: str) -> tuple[int, bool]:
     """Microseconds since 1970 of a time, and whether it names a zone: then they count in UTC, else on the clock that it does not name.
 
     Args:
-        text: year, month and day, with ``-``, ``/``, ``.``, a space or nothing between them (or the year and month, or the year alone);
+        text: year, month and day, with ``-``, ``/``, ``.``, a space or nothing between them (or ``2024-01``, or the year alone);
             then maybe a time of day and its zone.
         rule: what it breaks if it is no time.
 
@@ -43,7 +46,9 @@ def iso_moment(text: str, rule: str) -> tuple[int, bool]:
     year = int(found["y"])
     if year == 0:
         raise Misfit(f"{rule}: {OUTSIDE}")
-    month, day, hour, minute, second = (int(found[name] or found[f"{name}2"] or least) for name, least in _FIELDS)
+    month, day, hour, minute, second = (
+        int(found[name] or found[f"{name}2"] or found.groupdict().get(f"{name}3") or least) for name, least in _FIELDS
+    )
     fraction = found["f"] or found["f2"] or ""
     if fraction[6:].strip("0"):
         raise Misfit(f"{rule}: {FINER}")

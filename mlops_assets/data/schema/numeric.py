@@ -48,6 +48,8 @@ def to_integer(values: pa.ChunkedArray, column: Column | None, problems: Problem
         return read_cells(plain, wanted, whole=_plain_integers, cell=_integer_of_text, problems=problems)
     if not is_number(values.type):
         return refuse(values, wanted, _INTEGER, problems)
+    if (done := attempt(values, wanted)) is not None:
+        return done
     return read_cells(without_nan(values), wanted, whole=lambda part: attempt(part, wanted), cell=_integer, problems=problems)
 
 
@@ -149,9 +151,11 @@ def _plain_floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
     done = attempt(values, pa.float64())
     if done is None:
         return None
-    odd = pc.invert(pc.less(pc.abs(done), float(EXACT)))
-    if not pc.any(odd).as_py():
+    size = pc.min_max(done).as_py()
+    small = size["min"] is None or (size["min"] > -EXACT and size["max"] < EXACT)
+    if small and not pc.any(pc.is_nan(done)).as_py():
         return done
+    odd = pc.invert(pc.less(pc.abs(done), float(EXACT)))
     texts = encoded(values.filter(odd))
     try:
         read = pa.array([_float_of_text(text) for text in texts.dictionary.to_pylist()], pa.float64())

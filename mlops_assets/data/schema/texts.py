@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _RULE = "type string"
+_EXPONENT_FROM = 1e6
+"""Below this Arrow writes whole floats without a point and without an exponent, as is wanted, but for the sign of -0."""
 
 
 def to_text(values: pa.ChunkedArray, problems: Problems) -> pa.ChunkedArray:
@@ -41,11 +43,15 @@ def _text_of_floats(values: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    plain = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), float(EXACT)))
+    size = pc.abs(values)
+    bounds = pc.min_max(size).as_py()
+    if bounds["min"] is None or (bounds["min"] > 0 and bounds["max"] < _EXPONENT_FROM):
+        return values.cast(pa.string())
+    plain = pc.and_(pc.equal(values, pc.floor(values)), pc.less(size, float(EXACT)))
     if pc.all(plain).as_py():
         return values.cast(pa.int64()).cast(pa.string())
-    whole = pc.if_else(plain, values, None).cast(pa.int64()).cast(pa.string())
-    return pc.coalesce(whole, values.cast(pa.string()))
+    differs = pc.and_(plain, pc.or_(pc.greater_equal(size, _EXPONENT_FROM), pc.equal(size, 0.0)))
+    return pc.coalesce(pc.if_else(differs, values, None).cast(pa.int64()).cast(pa.string()), values.cast(pa.string()))
 
 
 def _text_of_decimals(values: pa.ChunkedArray) -> pa.ChunkedArray:

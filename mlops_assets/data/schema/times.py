@@ -119,14 +119,14 @@ def _read_text(values: pa.ChunkedArray, form: str | None, rule: str, problems: P
         return _Read(None, moments)
     else:
         both = read_cells(values, kind, whole=_plain_times, cell=_told_apart(lambda text: iso_moment(text, rule)), problems=problems)
-    clocks, instants = (pc.struct_field(both, position) for position in (0, 1))
+    clocks, instants = pc.struct_field(both, "naive"), pc.struct_field(both, "moment")
     found = {False: clocks.null_count < len(clocks), True: instants.null_count < len(instants)}
     if form is None:
         problems.zones |= {zoned for zoned, some in found.items() if some}
     return _Read(clocks if found[False] else None, instants if found[True] else None)
 
 
-def _told_apart(read: Callable[[str], tuple[int, bool] | None]) -> Cell:
+def _told_apart(read: Callable[[str], tuple[int, bool]]) -> Cell:
     """The rule of a text's time, with what it gives as a naive time or as a moment; a text of nothing is missing."""
 
     def cell(text: str) -> dict[str, int] | None:
