@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -19,7 +20,12 @@ def _settings() -> list[str]:
 
 
 def pytest_configure() -> None:
-    """Take the caller's own project, key and Dagster instance out of the environment before anything reads it."""
+    """Take the caller's own project, key and Dagster instance out of the environment before anything reads it.
+
+    No example of a property has a deadline: on a busy machine any of them may take long.
+    """
+    settings.register_profile("suite", deadline=None)
+    settings.load_profile("suite")
     for name in _settings():
         del os.environ[name]
 

@@ -259,7 +259,7 @@ def _fit_feature(column: pd.Series, feature: Feature, form: Form) -> FittedFeatu
         elif feature.type == "bool":
             fills = (1.0 if float(present.mean()) > 0.5 else 0.0,)
         else:
-            fills = tuple(float(value) for value in np.median(present, axis=0))
+            fills = tuple(float(value) for value in _median(present))
     return FittedFeature(feature, None, fills=fills, missing=missing, empty=empty)
 
 
@@ -286,3 +286,12 @@ def _require_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> None:
     present = set(frame.columns)
     if lost := [feature.name for feature in features if feature.name not in present]:
         raise BundleInputError([InputProblem(None, name, "is missing from the columns") for name in lost])
+
+
+def _median(present: np.ndarray) -> np.ndarray:
+    """The median of each column; also where the sum of the two in the middle is larger than any float."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        found: np.ndarray = np.median(present, axis=0)
+    return np.where(np.isfinite(found), found, np.median(present / 2, axis=0) * 2)

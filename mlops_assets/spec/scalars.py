@@ -108,9 +108,9 @@ class ComparedWithData:
 
 
 def _keep(value: Any, validate: Any) -> Any:
-    """The value with its text; infinities and NaN as text, since JSON has no word for them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(plain(value))
+    """The value with its text; infinities and NaN without one as text, since JSON has no word for them."""
+    if isinstance(value, float) and not isinstance(value, Written) and not math.isfinite(value):
+        return str(value)
     return value if isinstance(value, Written) else validate(plain(value))
 
 

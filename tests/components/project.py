@@ -208,4 +208,4 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
     """Why a run failed, as Dagster shows it."""
     from mlops_assets.running.runner import _failure
 
-    return _failure(result) or ""
+    return _failure(result)[0] or ""

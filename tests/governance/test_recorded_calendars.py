@@ -12,6 +12,7 @@ from mlops_assets.governance.reproduction import recorded_definition
 from mlops_assets.spec import Dataset
 from mlops_assets.spec.catalogue import Catalogue
 from mlops_assets.spec.dataset import AS_RECORDED
+from mlops_assets.spec.decides import without_later_defaults
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_a_recorded_calendar_is_what_it_was(tmp_path: Path, partitions: dict[str
     declared = {"name": "orders", "source": {"csv": "x"}, "partitions": partitions, "event_time": "at"}
     with pytest.raises(ValidationError):
         Dataset.model_validate(declared)
-    recorded = Dataset.model_validate(declared, context=AS_RECORDED).model_dump(mode="json", by_alias=True)
+    recorded = without_later_defaults(Dataset.model_validate(declared, context=AS_RECORDED))
     body = {"orders": {"kind": "Dataset", "declaration": recorded, "functions": {}}}
     catalogue, changed = recorded_definition(body, Catalogue.of(project=tmp_path))
     assert changed == []
