@@ -105,6 +105,17 @@ def test_an_integer_column_takes_a_whole_number_exactly_or_says_so(project: Any,
     assert columns(project, dataset(), DAYS[1], "n") == {"n": [stored]}
 
 
+def test_a_code_in_a_column_of_undeclared_numbers_does_not_lose_its_zeros(project: Any) -> None:
+    project.write("data/2024-01-01.csv", "t,n\n2024-01-01,7\n")
+    project.write("data/2024-01-02.csv", "t,n\n2024-01-02,7\n2024-01-02,007\n")
+    project.ingest(dataset(), DAYS[:1])
+    with pytest.raises(IngestError, match=r"n breaks 'no leading zero.*007.*data/2024-01-02\.csv:3"):
+        project.ingest(dataset(), DAYS[1:])
+    declared = dataset(columns={"n": {"type": "int64"}})
+    project.ingest(declared, DAYS[1:])
+    assert columns(project, declared, DAYS[1], "n") == {"n": [7, 7]}
+
+
 def test_a_column_of_dates_does_not_swallow_a_time_of_day(project: Any) -> None:
     project.write("data/2024-01-01.csv", "t,seen\n2024-01-01,2024-01-01\n")
     project.write("data/2024-01-02.csv", "t,seen\n2024-01-02,2024-01-02 17:45:00\n")

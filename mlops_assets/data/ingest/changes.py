@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.data.ingest.rows import Rows, in_memory
 from mlops_assets.data.store import Manifest, Store, StoreError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def describe(note: Mapping[str, Any] | None) -> str:
     return "; ".join(part for part in (", ".join(counts), columns, aside) if part)
 
 
-def change_of(dataset: Dataset, store: Store, before: Manifest, rows: pa.Table, aside: pa.Table | None) -> Change:
+def change_of(dataset: Dataset, store: Store, before: Manifest, rows: Rows, aside: pa.Table | None) -> Change:
     """What is different between a stored version and rows that would replace it; the order of rows does not count.
 
     Args:
@@ -79,11 +80,11 @@ def change_of(dataset: Dataset, store: Store, before: Manifest, rows: pa.Table, 
     quarantined = _quarantined(store, before, aside)
     if same_rows(store, before, rows):
         return Change(quarantined=quarantined)
-    with Comparison(store, before, rows, dataset.primary_key) as found:
+    with Comparison(store, before, in_memory(rows), dataset.primary_key) as found:
         return Change(found.added, found.removed, found.altered, tuple(found.columns), quarantined)
 
 
-def same_rows(store: Store, before: Manifest, rows: pa.Table) -> bool:
+def same_rows(store: Store, before: Manifest, rows: Rows) -> bool:
     """Whether a stored version has the same rows in the same order and the same types."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -239,7 +240,7 @@ def _texts(paths: Sequence[str]) -> str:
     return f"[{quoted}]"
 
 
-def noted(dataset: Dataset, store: Store, before: Manifest, rows: pa.Table, aside: pa.Table | None) -> Mapping[str, Any] | None:
+def noted(dataset: Dataset, store: Store, before: Manifest, rows: Rows, aside: pa.Table | None) -> Mapping[str, Any] | None:
     """The note of a version that replaces ``before``; empty where nothing is different, None where that cannot be compared any more."""
     try:
         return change_of(dataset, store, before, rows, aside).to_json()

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.data.sources.errors import SourceError
 from mlops_assets.data.sources.paths import is_url, public
 from mlops_assets.data.store import Store
 
@@ -34,6 +35,7 @@ class Origins:
         self._firsts: list[int] = []
         self._pieces: list[Piece] = []
         self._lock = Lock()
+        self._stamps = {path: _stamp(path) for path in files}
         self._states: dict[str, dict[str, Any]] = {}
         self._records: dict[tuple[str, ...], dict[str, Any]] = {}
         self.rows = 0
@@ -49,6 +51,8 @@ class Origins:
         """Note a piece; returns the number of its first row."""
         first = self.rows
         self._firsts.append(first)
+        if piece.origin is not None and piece.origin not in self._stamps:
+            self._stamps[piece.origin] = _stamp(piece.origin)
         self._pieces.append(replace(piece, table=piece.table.slice(0, 0)))
         self.rows += piece.table.num_rows
         self.left_out.update(piece.left_out)
@@ -63,13 +67,19 @@ class Origins:
         return f"{named(piece.origin, self._project)}:{piece.line_of(piece.first + row - self._firsts[number])}"
 
     def state(self, partition: str | None, store: Store) -> dict[str, Any]:
-        """In which state the files were that rows of a partition may come from: how many, their bytes, and the record that lists them."""
+        """In which state the files were that rows of a partition may come from: how many, their bytes, and the record that lists them.
+
+        Raises:
+            SourceError: when one of them changed while it was read.
+        """
         own = {piece.origin for piece in self._pieces if piece.origin and piece.partition in (None, partition)}
         paths = sorted({*own, *self._files})
         with self._lock:
             for path in paths:
                 if path not in self._states:
                     self._states[path] = states([path], self._project)
+                    if _stamp(path) != self._stamps.get(path):
+                        raise SourceError("it changed while it was read.", where=named(path, self._project), do="Run it again.")
             key = tuple(paths)
             if key not in self._records:
                 found = {name: state for path in paths for name, state in self._states[path].items()}
@@ -98,6 +108,14 @@ def named(path: str, project: Path) -> str:
         return public(path)
     full = Path(path)
     return full.relative_to(project).as_posix() if full.is_relative_to(project) else full.as_posix()
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Size and time of the last change of a local file."""
+    if is_url(path) or not Path(path).is_file():
+        return None
+    found = Path(path).stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _state(path: str) -> Mapping[str, Any]:

@@ -12,7 +12,9 @@ from mlops_assets.data.ingest.history import within_history
 from mlops_assets.data.ingest.origins import Origins
 from mlops_assets.data.ingest.pinning import Pins
 from mlops_assets.data.ingest.routing import NO_TIME, UNREADABLE_TIME, microseconds, moments
+from mlops_assets.data.ingest.rows import Rows, SpooledRows
 from mlops_assets.data.ingest.spool import Spool
+from mlops_assets.data.ingest.spool_checks import check_spool
 from mlops_assets.data.ingest.typed import Read
 from mlops_assets.data.ingest.waiting import Waiting
 from mlops_assets.data.schema.checks import check
@@ -35,18 +37,18 @@ class CheckedRows:
     """Checked rows of one or more partitions.
 
     Attributes:
-        table: typed rows.
+        rows: typed rows.
         findings: what is broken in them.
         spans: first and last row of each partition.
         numbers: of each row its number in the source, from 0.
         read: how many rows of the source each partition is made of.
-        left_out: of these, rows that are not in the table, by cause.
+        left_out: of these, rows that are not there, by cause.
         origins: the whole read.
         unreadable: findings about event times that could not be read, by number of the row in the source.
         pins: the kind of each column.
     """
 
-    table: pa.Table
+    rows: Rows
     findings: list[Finding]
     spans: dict[str | None, tuple[int, int]]
     numbers: Sequence[int] | np.ndarray
@@ -123,16 +125,19 @@ def _whole(
         for first, typed, found, _ in read.tables(again):
             findings += shifted(found, first)
             spool.add(typed)
-        table = pa.concat_tables([spool.table(number) for number in range(len(spool))])
-        numbers: Sequence[int] | np.ndarray = range(table.num_rows)
-        if dataset.primary_key and not in_order(dataset):
-            table, findings, numbers = _reordered(table, findings, np.arange(table.num_rows), _order(table, list(dataset.primary_key)))
-        findings = merged(findings) + check(dataset, table, np.zeros(table.num_rows, dtype=np.int64))
-        findings = within_history(dataset, findings, table, None if window is None else microseconds(window[0]))
-        left_out = dict(read.origins.left_out)
-        yield CheckedRows(
-            table, findings, {key: (0, table.num_rows)}, numbers, {key: read.origins.read}, {key: left_out}, read.origins, read.pins, []
-        )
+        instant = None if window is None else microseconds(window[0])
+        numbers: Sequence[int] | np.ndarray = range(spool.total)
+        rows: Rows
+        if spool.on_disk and in_order(dataset):
+            rows, findings = SpooledRows(spool), merged(findings) + check_spool(dataset, spool, instant)
+        else:
+            table = pa.concat_tables([spool.table(number) for number in range(len(spool))])
+            if dataset.primary_key and not in_order(dataset):
+                table, findings, numbers = _reordered(table, findings, np.arange(len(table)), _order(table, list(dataset.primary_key)))
+            checked = check(dataset, table, np.zeros(table.num_rows, dtype=np.int64))
+            rows, findings = table, merged(findings) + within_history(dataset, checked, table, instant)
+        read_of, left_out = {key: read.origins.read}, {key: dict(read.origins.left_out)}
+        yield CheckedRows(rows, findings, {key: (0, rows.num_rows)}, numbers, read_of, left_out, read.origins, read.pins, [])
 
 
 def _events(
@@ -173,7 +178,7 @@ def _checked(dataset: Dataset, waiting: Waiting, group: range, read: Read) -> Ch
     if order is not None:
         table, findings, numbers = _reordered(table, findings, numbers, order)
         groups = groups[order]
-    findings = within_history(dataset, merged(findings) + check(dataset, table, groups), table, None)
+    findings = merged(findings) + within_history(dataset, check(dataset, table, groups), table, None)
     edges = np.searchsorted(groups, np.arange(group.start, group.stop + 1))
     keys = waiting.keys[group.start : group.stop]
     spans: dict[str | None, tuple[int, int]] = {key: (int(edges[i]), int(edges[i + 1])) for i, key in enumerate(keys)}

@@ -11,7 +11,7 @@ from mlops_assets.data.ingest.changes import Change, change_of
 from mlops_assets.data.ingest.errors import IngestError
 from mlops_assets.data.ingest.pinning import pinned_types
 from mlops_assets.data.ingest.reading import CheckedRows, read_partitions
-from mlops_assets.data.ingest.rows import kept
+from mlops_assets.data.ingest.rows import in_memory, kept, taken
 from mlops_assets.data.ingest.storing import refusal
 from mlops_assets.data.schema.errors import SchemaError
 from mlops_assets.data.schema.findings import Violation, broken, invalid_rows, violations
@@ -74,8 +74,8 @@ def reread(
 def _beside(dataset: Dataset, key: str | None, before: Manifest | None, rows: CheckedRows, store: Store, context: SourceContext) -> Reread:
     start, end = rows.spans[key]
     bad = broken(rows.findings, start, end)
-    valid = kept(rows.table, start, end, bad)
-    aside = invalid_rows(rows.table, rows.findings, bad, start) if len(bad) else None
+    valid = in_memory(kept(rows.rows, start, end, bad))
+    aside = invalid_rows(taken(rows.rows, bad), rows.findings, bad) if len(bad) else None
     found = violations(dataset, rows.findings, start, end, rows.numbers, rows.origins.place) if len(bad) else []
     problem = refusal(dataset, key, end - start, len(bad), found)
     state = rows.origins.state(key, store) if rereadable(dataset) else None

@@ -29,7 +29,9 @@ class Spool:
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._writer: Any = None
         self._file: Any = None
-        self._count = self.bytes = self.total = 0
+        self.bytes = self.total = 0
+        self.lengths: list[int] = []
+        self.schema: pa.Schema = None
 
     def __enter__(self) -> Spool:
         return self
@@ -44,7 +46,8 @@ class Spool:
 
     def add(self, table: pa.Table) -> None:
         """Put a table away."""
-        self._count += 1
+        self.lengths.append(table.num_rows)
+        self.schema = table.schema
         self.bytes += table.nbytes
         self.total += table.num_rows
         if not self.on_disk:
@@ -62,7 +65,7 @@ class Spool:
 
     def __len__(self) -> int:
         """How many tables were put away."""
-        return self._count
+        return len(self.lengths)
 
     def table(self, number: int) -> pa.Table:
         """A table by its number, in the order in which they were put away; one on disk is read, and not kept."""
@@ -75,6 +78,18 @@ class Spool:
             self._writer.close()
             self._file = pa.ipc.open_file(pa.OSFile(str(self._path)))
         return pa.Table.from_batches([self._file.get_batch(number)])
+
+    def columns(self, number: int, names: list[str]) -> pa.Table:
+        """Some columns of a table, without the others in memory."""
+        import pyarrow as pa
+
+        if not self.on_disk:
+            return self._waiting[number].select(names)
+        self.table(0)
+        places = [self.schema.get_field_index(name) for name in names]
+        options = pa.ipc.IpcReadOptions(included_fields=places)
+        opened = pa.ipc.open_file(pa.OSFile(str(self._path)), options=options)
+        return pa.Table.from_batches([opened.get_batch(number)]).select(names)
 
     def rows(self, number: int, start: int, end: int) -> pa.Table:
         """Rows ``[start, end)`` of a table, without the others in memory."""
@@ -95,7 +110,8 @@ class Spool:
             self._scratch.cleanup()
         self._waiting, self._written = [], []
         self._pool = self._scratch = self._writer = self._file = None
-        self._count = self.bytes = self.total = 0
+        self.bytes = self.total = 0
+        self.lengths = []
 
     @property
     def _path(self) -> Path:

@@ -13,7 +13,7 @@ from mlops_assets.data.ingest.origins import Origins
 from mlops_assets.data.ingest.pinning import Pins, pin, pinned_types
 from mlops_assets.data.ingest.reading import CheckedRows, read_partitions
 from mlops_assets.data.ingest.routing import NO_TIME, UNREADABLE_TIME
-from mlops_assets.data.ingest.rows import kept, without
+from mlops_assets.data.ingest.rows import Rows, kept, taken, to_store
 from mlops_assets.data.schema.findings import Violation, broken, invalid_rows, violations
 from mlops_assets.data.sources import SourceContext, fingerprint, rereadable
 from mlops_assets.data.store import Account, Manifest, Store
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.spec.dataset import Dataset
 
-Note = Callable[[Manifest, "pa.Table", "pa.Table | None"], Mapping[str, Any] | None]
+Note = Callable[[Manifest, Rows, "pa.Table | None"], Mapping[str, Any] | None]
 """Given the version of a partition before, and its valid rows and those that are set aside now: what to note of the new version. None:
 nothing; empty: nothing is different, so the version before stays."""
 
@@ -134,7 +134,7 @@ def ingest(
                     failures[key] = found
                     reasons.append(reason)
                     continue
-                if rows.table.num_rows and (pins is None or pins.read != rows.pins.read):
+                if rows.rows.num_rows and (pins is None or pins.read != rows.pins.read):
                     pins = pin(dataset, store, Pins(pins.columns if pins else rows.pins.columns, rows.pins.read))
                 waiting.append(_Storing(key, found, len(bad), before.get(key), summary))
                 waiting[-1].future = pool.submit(_store, dataset, store, context, rows, waiting[-1], bad, how, note)
@@ -220,25 +220,21 @@ def _store(
     note: Note | None,
 ) -> Manifest:
     start, end = rows.spans[part.key]
-    valid: pa.Table | pa.RecordBatchReader = rows.table.slice(start, end - start)
-    quarantined = None
-    if len(bad):
-        quarantined = invalid_rows(rows.table, rows.findings, bad, start)
-        valid = without(valid, bad - start)
+    valid = kept(rows.rows, start, end, bad)
+    quarantined = invalid_rows(taken(rows.rows, bad), rows.findings, bad) if len(bad) else None
     part.read_from = rows.origins.state(part.key, store) if rereadable(dataset) else None
     account = Account(rows.read[part.key], rows.left_out.get(part.key, {}))
     noted = None
     if note is not None and part.before is not None:
-        now = kept(rows.table, start, end, bad)
-        noted = note(part.before, now, quarantined)
+        noted = note(part.before, valid, quarantined)
         if noted is not None and not noted:
-            account.settle(dataset.name, part.key, now.num_rows, len(bad))
+            account.settle(dataset.name, part.key, valid.num_rows, len(bad))
             return part.before
     counted = [{"column": one.column, "rule": one.rule, "count": one.count} for one in part.found]
     return store.write(
         dataset.name,
         part.key,
-        valid,
+        to_store(valid),
         facts={"violations": counted, "invalid": len(bad)} if len(bad) else {},
         source=how,
         quarantined=quarantined,

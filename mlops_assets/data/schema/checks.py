@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +26,28 @@ def check(dataset: Dataset, table: pa.Table, groups: np.ndarray) -> list[Finding
     Args:
         groups: number of the partition of each row; uniqueness is within a partition.
     """
-    schema = compile_schema(dataset, table.column_names)
+    findings = check_values(dataset, table)
+    for names, rule in distinct(dataset, table.column_names):
+        findings += repeated(names, rule, table, groups)
+    return findings
+
+
+def check_values(dataset: Dataset, table: pa.Table) -> list[Finding]:
+    """The same without uniqueness: what each value says by itself."""
     findings: list[Finding] = []
-    for name, column in schema.columns.items():
+    for name, column in compile_schema(dataset, table.column_names).columns.items():
         values = table.column(name)
         if not column.nullable and values.null_count and name != _time_of_events(dataset):
             findings.append(_finding(name, "not missing", values.is_null(), None))
         findings += [found for one in column.checks if (found := _run(one, name, values)) is not None]
-        if column.unique and dataset.primary_key != (name,):
-            findings += repeated([name], "unique", table, groups)
-    if schema.unique:
-        findings += repeated(list(dataset.primary_key), "primary key", table, groups)
     return findings
+
+
+def distinct(dataset: Dataset, names: Iterable[str]) -> list[tuple[list[str], str]]:
+    """Columns that name a row together, each with the rule that says so."""
+    schema = compile_schema(dataset, names)
+    unique = [([name], "unique") for name, column in schema.columns.items() if column.unique and dataset.primary_key != (name,)]
+    return unique + ([(list(dataset.primary_key), "primary key")] if schema.unique else [])
 
 
 def _time_of_events(dataset: Dataset) -> str | None:

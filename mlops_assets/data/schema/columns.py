@@ -9,7 +9,7 @@ from mlops_assets.data.schema.arrow_types import arrow_type, decimal_kind, scale
 from mlops_assets.data.schema.conversion import convert
 from mlops_assets.data.schema.errors import SchemaError
 from mlops_assets.data.schema.findings import Finding
-from mlops_assets.data.schema.inference import DecimalScale, Inferred, TextColumn, TypedColumn
+from mlops_assets.data.schema.inference import CODE, DecimalScale, Inferred, TextColumn, TypedColumn, leading_zero
 from mlops_assets.data.schema.names import folded, require_distinct
 from mlops_assets.data.schema.problems import Problems
 from mlops_assets.data.schema.times import NAIVE_AMONG_ZONED, without_zone
@@ -193,6 +193,8 @@ class Casting:
         column = self._declaration(name, kind)
         values = convert(raw, kind, column=column, timezone=self._dataset.timezone, problems=problems)
         self._zones.setdefault(name, set()).update(problems.zones)
+        if column is None and kind in ("int64", "float64"):
+            problems.add(CODE, leading_zero(raw))
         if name in self._mixed:
             problems.add(NAIVE_AMONG_ZONED, pc.and_(values.is_valid(), without_zone(raw)))
         places = [(rule, np.flatnonzero(mask)) for rule, mask in problems.found]

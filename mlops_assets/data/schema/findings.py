@@ -149,16 +149,18 @@ def violations(
     return known
 
 
-def invalid_rows(table: pa.Table, findings: list[Finding], rows: np.ndarray, start: int) -> pa.Table:
-    """Rows at positions ``rows``, with what they break; where a value had the wrong type, its column is the original text.
+def invalid_rows(taken: pa.Table, findings: list[Finding], rows: np.ndarray) -> pa.Table:
+    """Rows with what they break; where a value had the wrong type, its column is the original text.
 
     Args:
-        rows: sorted positions, all at or after ``start``; findings count from the same beginning.
+        taken: the rows.
+        findings: what is broken in the table that they are taken from.
+        rows: their positions there, sorted.
     """
     import numpy as np
     import pyarrow as pa
 
-    taken = table.take(pa.array(rows))
+    kinds = taken.schema
     texts: list[list[str]] = [[] for _ in rows]
     originals: dict[str, dict[int, str]] = {}
     for finding in findings:
@@ -166,11 +168,9 @@ def invalid_rows(table: pa.Table, findings: list[Finding], rows: np.ndarray, sta
         for offset, row in enumerate(finding.rows[low:high]):
             position = int(np.searchsorted(rows, row))
             texts[position].append(f"{finding.column}: {finding.rule}")
-            if (
-                finding.values is not None
-                and finding.column in table.column_names
-                and (finding.values.type != table.column(finding.column).type or not table.column(finding.column)[int(row)].is_valid)
-            ):
+            if finding.values is None or finding.column not in kinds.names:
+                continue
+            if finding.values.type != kinds.field(finding.column).type or not taken.column(finding.column)[position].is_valid:
                 originals.setdefault(finding.column, {})[position] = str(_python_value(finding.values[int(low) + offset]))
     for name, replaced in originals.items():
         values = taken.column(name).cast(pa.string()).to_pylist()

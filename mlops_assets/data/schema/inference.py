@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops_assets.data.schema.arrow_types import column_type, decimal_kind, scale_of
 from mlops_assets.data.schema.conversion import convert
@@ -23,6 +23,10 @@ _LEADING_ZERO = r"^[+-]?0[0-9]"
 _DIGIT = r"[0-9]"
 _WRITTEN_AS = {"bool": r"^(?i:true|false)$", "date": r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$", "datetime": r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}"}
 _SAMPLE = 1000
+
+
+CODE = "no leading zero, which says that it is a code"
+"""The rule of numbers that nobody declared: as a number a code would lose its zeros, and two codes might be one."""
 
 
 class Inferred(Protocol):
@@ -87,7 +91,7 @@ class TextColumn:
         if kind in _WRITTEN_AS:
             if not pc.all(pc.match_substring_regex(values, _WRITTEN_AS[kind]), min_count=0).as_py():
                 return None
-        elif pc.any(pc.match_substring_regex(values, _LEADING_ZERO)).as_py():
+        elif pc.any(leading_zero(values)).as_py():
             return None
         problems = Problems()
         found = convert(values, kind, column=None, timezone=self._timezone, problems=problems)
@@ -158,6 +162,16 @@ class DecimalScale:
             longest = pc.max(pc.utf8_length(pc.struct_field(after, "digits"))).as_py()
             self._scale = max(self._scale, longest or 0)
         return None
+
+
+def leading_zero(values: pa.ChunkedArray) -> Any:
+    """Which texts are digits that begin with a zero: a mask over the rows; none where the values are no text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(values.type):
+        return pa.chunked_array([pa.nulls(len(values), pa.bool_())])
+    return pc.match_substring_regex(values, _LEADING_ZERO)
 
 
 def joined(one: str, other: str) -> str:

@@ -34,6 +34,7 @@ def validate(dataset: Dataset, table: pa.Table, pinned: Mapping[str, str] | None
         SchemaError: when columns are missing, or are neither declared nor pinned.
     """
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     rows, findings, _ = conform(dataset, table, pinned)
@@ -42,7 +43,7 @@ def validate(dataset: Dataset, table: pa.Table, pinned: Mapping[str, str] | None
     undated = rows.column(dataset.event_time).null_count if dataset.event_time in rows.column_names else 0
     return Validation(
         valid=rows.filter(pc.invert(_mask(bad, rows.num_rows))),
-        invalid=invalid_rows(rows, findings, bad, 0),
+        invalid=invalid_rows(rows.take(pa.array(bad)), findings, bad),
         violations=violations(dataset, findings, 0, rows.num_rows, np.arange(rows.num_rows)),
         undated=undated if dataset.kind == "events" else 0,
     )
