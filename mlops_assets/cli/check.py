@@ -74,10 +74,12 @@ def _with_data(folder: Path, catalogue: Catalogue, name: str | None, problems: l
     from mlops_assets.settings import load_settings
     from mlops_assets.spec.problems import in_order
 
-    if name is not None and name not in catalogue.views:
-        catalogue.declared(name)
     workspace = Workspace(load_settings(folder))
     workspace.catalogue = catalogue
+    if name is not None and name not in {*catalogue.datasets, *catalogue.views, *catalogue.models}:
+        if name in workspace.definitions.kinds:
+            return problems, [f"the data of {name} were not looked at, since its definition has errors"]
+        raise workspace.no_such("model, feature view or data set", name, workspace.definitions.names())
     looked = source_problems(workspace, [name] if name else [*catalogue.datasets, *catalogue.models])
     told = {(problem.file, problem.line, problem.path) for problem in problems}
     added = [problem for problem in looked.problems if (problem.file, problem.line, problem.path) not in told]

@@ -131,3 +131,12 @@ def test_json_lines_have_lines_too(project: Project) -> None:
     answer = project.mlops("check", "--data")
     assert answer.code == 1
     assert "'ratio' looks like numbers with 1 exception: data/loans.jsonl:5 `n/a`" in answer.text
+
+
+def test_a_definition_with_an_error_is_told_instead_of_its_data(project: Project) -> None:
+    declared(project, "good", "ref", DEFINITION.replace("task:", "tsk: x\n  task:"))
+    project.put("data/loans.csv", loans())
+    answer = project.mlops("check", "--data", "m")
+    assert answer.code == 1
+    assert "unknown key 'tsk'" in answer.text
+    assert "the data of m were not looked at" in answer.err
