@@ -151,9 +151,7 @@ def _plain_floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
     done = attempt(values, pa.float64())
     if done is None:
         return None
-    size = pc.min_max(done).as_py()
-    small = size["min"] is None or (size["min"] > -EXACT and size["max"] < EXACT)
-    if small and not pc.any(pc.is_nan(done)).as_py():
+    if all(_is_small(chunk) for chunk in done.chunks):
         return done
     odd = pc.invert(pc.less(pc.abs(done), float(EXACT)))
     texts = encoded(values.filter(odd))
@@ -163,6 +161,16 @@ def _plain_floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
         return None
     mask = pc.fill_null(odd, False).combine_chunks()
     return pa.chunked_array([pc.replace_with_mask(done.combine_chunks(), mask, read.take(texts.indices))])
+
+
+def _is_small(floats: pa.Array) -> bool:
+    """Whether all floats that are there are below :data:`EXACT`, none of them NaN."""
+    import pyarrow.compute as pc
+
+    if floats.null_count:
+        return pc.all(pc.less(pc.abs(floats), float(EXACT))).as_py() is not False
+    numbers = floats.to_numpy()
+    return not len(numbers) or bool(numbers.max() < EXACT and numbers.min() > -EXACT)
 
 
 def _decimal_floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:

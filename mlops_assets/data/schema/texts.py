@@ -44,13 +44,14 @@ def _text_of_floats(values: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     size = pc.abs(values)
-    bounds = pc.min_max(size).as_py()
-    if bounds["min"] is None or (bounds["min"] > 0 and bounds["max"] < _EXPONENT_FROM):
+    negative_zero = pc.and_(pc.equal(values, 0.0), pc.less(pc.divide(1.0, values), 0.0))
+    largest = pc.max(size).as_py()
+    if (largest is None or largest < _EXPONENT_FROM) and not pc.any(negative_zero).as_py():
         return values.cast(pa.string())
     plain = pc.and_(pc.equal(values, pc.floor(values)), pc.less(size, float(EXACT)))
     if pc.all(plain).as_py():
         return values.cast(pa.int64()).cast(pa.string())
-    differs = pc.and_(plain, pc.or_(pc.greater_equal(size, _EXPONENT_FROM), pc.equal(size, 0.0)))
+    differs = pc.or_(negative_zero, pc.and_(plain, pc.greater_equal(size, _EXPONENT_FROM)))
     return pc.coalesce(pc.if_else(differs, values, None).cast(pa.int64()).cast(pa.string()), values.cast(pa.string()))
 
 
