@@ -118,11 +118,13 @@ def ingest(
     how = fingerprint(dataset, context)
     failures: dict[str | None, list[Violation]] = {}
     reasons: list[str] = []
-    reads: list[Origins] = []
+    reads: list[ReadSummary] = []
+    read: Origins | None = None
     for rows in read_partitions(dataset, wanted, pins, context, now or datetime.now(UTC), entities):
-        if rows.origins not in reads:
-            reads.append(rows.origins)
-        summary = ReadSummary(len(reads), rows.origins.read, dict(rows.origins.left_out), _unreadable(dataset, rows))
+        if rows.origins is not read:
+            read = rows.origins
+            reads.append(ReadSummary(len(reads) + 1, read.read, dict(read.left_out), _unreadable(dataset, rows)))
+        summary = reads[-1]
         before = store.window(dataset.name, list(rows.spans))
         with ThreadPoolExecutor(_WRITERS) as pool:
             waiting: list[_Storing] = []

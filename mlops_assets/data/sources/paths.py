@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,19 +67,6 @@ def open_file(path: str) -> AbstractContextManager[Any]:
 
     remote: AbstractContextManager[Any] = fsspec.open(path, "rb", compression="infer").open()
     return remote
-
-
-def open_whole(path: str) -> AbstractContextManager[Any]:
-    """The same, with the content of a remote file in memory: Arrow's threads read it, and must not meet Python there."""
-    import pyarrow as pa
-
-    if not is_url(path):
-        return open_file(path)
-    content = pa.BufferOutputStream()
-    with open_file(path) as remote:
-        shutil.copyfileobj(remote, content, 2**22)
-    whole: AbstractContextManager[Any] = pa.BufferReader(content.getvalue())
-    return whole
 
 
 def _matching(path: str, context: SourceContext) -> list[str]:
