@@ -111,6 +111,7 @@ DUCKDB = """
 import sys, duckdb
 from pathlib import Path
 what, folder = sys.argv[2], sys.argv[3]
+duckdb.sql("set enable_progress_bar = false")
 source = f"read_csv('{folder}/rows.csv')" if what == "csv" else f"read_parquet('{folder}/events/*.parquet')"
 names = [row[0] for row in duckdb.sql(f"describe select * from {source}").fetchall()]
 columns = ", ".join(f"max(columns('{name}'))" for name in names)

@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mlops_assets.data.ingest import waiting
-from mlops_assets.data.schema.checks import check
+from mlops_assets.data.ingest import storing, waiting
 from mlops_assets.data.store import LostRowsError, tables, verify
 from mlops_assets.spec import Dataset
 
@@ -84,11 +83,8 @@ def test_a_planted_loss_is_found_and_the_version_before_stays_current(project: A
 
 
 def test_a_row_that_a_check_loses_is_found(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlops_assets.data.ingest import storing
-
+    whole = storing.invalid_rows
     project.write("a.csv", "t,n\n2024-01-01,1\n2024-01-01,-1\n2024-01-02,2\n")
-    monkeypatch.setattr(storing, "invalid_rows", lambda *given: check and whole(*given).slice(1))
-    from mlops_assets.data.schema.findings import invalid_rows as whole
-
+    monkeypatch.setattr(storing, "invalid_rows", lambda *given: whole(*given).slice(1))
     with pytest.raises(LostRowsError, match="2 rows were read, but 1 are stored and 0 quarantined"):
         project.ingest(dataset(), KEYS)

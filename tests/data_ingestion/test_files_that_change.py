@@ -13,10 +13,13 @@ from mlops_assets.data.sources import SourceError
 from mlops_assets.spec import Dataset
 
 
+@pytest.mark.parametrize("prepare", [None, ".functions:keep"])
 @pytest.mark.parametrize("suffix", ["json", "parquet"])
 def test_a_file_that_grows_while_it_is_read_is_refused_and_read_the_next_time(
-    project: Any, monkeypatch: pytest.MonkeyPatch, suffix: str
+    project: Any, monkeypatch: pytest.MonkeyPatch, suffix: str, prepare: str | None
 ) -> None:
+    (project.folder / "functions.py").write_text("def keep(frame):\n    return frame\n")
+
     def write(rows: int) -> None:
         if suffix == "json":
             project.write("a.json", '{"x": 1}\n' * rows)
@@ -28,7 +31,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused_and_read_the_next_time(
         write(3)
 
     read_pieces = typed.read_pieces
-    data = Dataset(name="rows", source={suffix: f"a.{suffix}"})
+    data = Dataset(name="rows", source={suffix: f"a.{suffix}"}, prepare=prepare)
     write(2)
     with monkeypatch.context() as growing:
         growing.setattr(typed, "read_pieces", read)

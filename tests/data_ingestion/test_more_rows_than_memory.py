@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -82,6 +83,20 @@ def test_nothing_is_left_behind_on_disk_and_a_second_read_changes_nothing(projec
     with pytest.raises(IngestError):
         project.ingest(dataset(on_invalid="block"))
     assert [path for path in project.context.cache.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_process_left_behind_is_removed_and_what_another_one_uses_is_not(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, in_order=True)
+    small_memory(monkeypatch)
+    old, young = (project.context.cache / name for name in (".rows-old", ".rows-young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+        (folder / "rows.arrow").write_bytes(b"x")
+    os.utime(old, (0, 0))
+    project.ingest(dataset())
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_a_key_that_repeats_far_away_is_found_whatever_its_type(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,7 @@ from mlops_assets.data.ingest.changes import change_of, describe, noted
 from mlops_assets.data.ingest.filestates import FilesNow
 from mlops_assets.data.store import StoreError, open_store
 from mlops_assets.spec import Dataset
-
-from .conftest import Project
+from tests.ingesting import Project
 
 SCHEMA = pa.schema([("id", pa.int64()), ("Amt", pa.float64()), ("amt", pa.string()), ("at", pa.timestamp("us", tz="UTC"))])
 ROW = st.fixed_dictionaries(

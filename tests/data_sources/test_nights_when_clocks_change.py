@@ -14,7 +14,7 @@ from mlops_assets.data.sources.sql import _bounds
 from mlops_assets.data.store import Store, open_store
 from mlops_assets.spec import Dataset
 from mlops_assets.spec.calendar import Calendar
-from tests.data_sources.conftest import Project
+from tests.ingesting import Project
 
 
 def dataset(source: dict[str, str], every: str, start: str, zone: str, **more: Any) -> Dataset:

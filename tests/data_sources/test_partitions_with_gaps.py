@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mlops_assets.spec import Dataset
-
-from .conftest import Project
+from tests.ingesting import Project
 
 DAILY = Dataset.model_validate(
     {"name": "r", "source": {"csv": "data/{partition}.csv"}, "partitions": {"every": "day", "start": "2024-01-01"}, "event_time": "t"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -18,6 +18,9 @@ from mlops_assets.data.store import Store
 if TYPE_CHECKING:
     from mlops_assets.data.sources.pieces import Piece
 
+Stamp = tuple[int, int] | None
+"""Size and time of the last change of a local file; None of what is none."""
+
 _WHOLE = 2**30
 _END = 2**20
 
@@ -27,15 +30,15 @@ class Origins:
 
     Args:
         project: folder against which places are told.
-        files: files that any row may come from, where pieces do not say it, as after `prepare`.
+        files: files that any row may come from, where pieces do not say it, as after `prepare`; with their stamps when they were read.
     """
 
-    def __init__(self, project: Path, files: Collection[str] = ()) -> None:
-        self._project, self._files = project, files
+    def __init__(self, project: Path, files: Mapping[str, Stamp] | None = None) -> None:
+        self._project, self._files = project, dict(files or {})
         self._firsts: list[int] = []
         self._pieces: list[Piece] = []
         self._lock = Lock()
-        self._stamps = {path: _stamp(path) for path in files}
+        self._stamps = dict(self._files)
         self._states: dict[str, dict[str, Any]] = {}
         self._records: dict[tuple[str, ...], dict[str, Any]] = {}
         self.rows = 0
@@ -52,7 +55,7 @@ class Origins:
         first = self.rows
         self._firsts.append(first)
         if piece.origin is not None and piece.origin not in self._stamps:
-            self._stamps[piece.origin] = _stamp(piece.origin)
+            self._stamps[piece.origin] = stamp(piece.origin)
         self._pieces.append(replace(piece, table=piece.table.slice(0, 0)))
         self.rows += piece.table.num_rows
         self.left_out.update(piece.left_out)
@@ -77,13 +80,14 @@ class Origins:
         with self._lock:
             for path in paths:
                 if path not in self._states:
-                    self._states[path] = states([path], self._project)
-                    if _stamp(path) != self._stamps.get(path):
+                    found = states([path], self._project)
+                    if stamp(path) != self._stamps.get(path):
                         raise SourceError("it changed while it was read.", where=named(path, self._project), do="Run it again.")
+                    self._states[path] = found
             key = tuple(paths)
             if key not in self._records:
-                found = {name: state for path in paths for name, state in self._states[path].items()}
-                self._records[key] = recorded(found, store)
+                listed = {name: state for path in paths for name, state in self._states[path].items()}
+                self._records[key] = recorded(listed, store)
         return self._records[key]
 
 
@@ -110,8 +114,8 @@ def named(path: str, project: Path) -> str:
     return full.relative_to(project).as_posix() if full.is_relative_to(project) else full.as_posix()
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
-    """Size and time of the last change of a local file."""
+def stamp(path: str) -> Stamp:
+    """By what it is seen that a file changes while it is read."""
     if is_url(path) or not Path(path).is_file():
         return None
     found = Path(path).stat()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.schema.columns import Casting, declared_kind
+from mlops_assets.data.schema.columns import Casting, declared_kind, undeclared
 from mlops_assets.data.schema.conversion import convert
 from mlops_assets.data.schema.inference import Inferred, TextColumn
 from mlops_assets.data.schema.problems import Problems
@@ -92,9 +92,8 @@ def _values(written: pa.ChunkedArray) -> pa.Array:
 class _AsRead(Casting):
     """Columns before `prepare`: declared ones in their type where every value fits it, else as they look."""
 
-    def __init__(self, dataset: Dataset, pinned: Mapping[str, str] | None, keys: Collection[str] = ()) -> None:
-        bare = dataset.model_copy(update={"columns": {}, "primary_key": (), "event_time": None, "available_at": None})
-        super().__init__(bare, pinned, keys)
+    def __init__(self, dataset: Dataset, pinned: Mapping[str, str] | None) -> None:
+        super().__init__(undeclared(dataset), pinned)
         self._declared = dataset
 
     def _column(self, name: str, text: bool) -> Inferred:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlops_assets.data.schema.clock import localized
+from mlops_assets.spec.zones import first_instant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +58,7 @@ class Router:
         self._ends = np.array([microseconds(calendar.end_of(key)) for key in keys])
         self._first = microseconds(calendar.start_of(calendar.first_key))
         end = dataset.partitions.end
-        self._last = None if end is None else microseconds(first_instant(end, dataset))
+        self._last = None if end is None else microseconds(first_instant(end, calendar.zone))
 
     def route(self, table: pa.Table, unreadable: np.ndarray, partition: str | None) -> Routed:
         """Where the rows of a piece belong.
@@ -102,13 +103,6 @@ def moments(table: pa.Table, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         column = localized(column.cast(pa.timestamp("us")), dataset.timezone)
     dated = column.is_valid().to_numpy()
     return pc.fill_null(column.cast(pa.int64()), 0).to_numpy(), dated
-
-
-def first_instant(day: date, dataset: Dataset) -> datetime:
-    """When a day begins in the data set's time zone, in UTC."""
-    from zoneinfo import ZoneInfo
-
-    return datetime.combine(day, time(), tzinfo=ZoneInfo(dataset.timezone)).astimezone(UTC)
 
 
 def microseconds(moment: datetime) -> int:

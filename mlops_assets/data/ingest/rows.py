@@ -67,7 +67,8 @@ class SpooledRows:
         parts = []
         for number in range(first, min(last, len(self._spool) - 1) + 1):
             begin = int(self._starts[number])
-            parts.append(self._spool.rows(number, max(0, start - begin), min(end - begin, int(self._spool.lengths[number]))))
+            inside = max(0, start - begin)
+            parts.append(self._spool.table(number).slice(inside, end - begin - inside))
         return pa.concat_tables(parts)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
 
 IN_MEMORY = 2**28
 """Bytes of rows that are kept in memory; more go to the scratch file."""
+
+_PREFIX = ".rows-"
+_ABANDONED = 86_400
+"""Seconds after which a scratch folder is taken to be left behind by a process that was killed."""
 
 _BEHIND = 2
 """Tables that may wait to be written while others are read."""
@@ -28,7 +35,6 @@ class Spool:
         self._pool: ThreadPoolExecutor | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._writer: Any = None
-        self._file: Any = None
         self.bytes = self.total = 0
         self.lengths: list[int] = []
         self.schema: pa.Schema = None
@@ -55,7 +61,8 @@ class Spool:
             if self.bytes <= IN_MEMORY:
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._scratch = tempfile.TemporaryDirectory(prefix=".rows-", dir=self._folder)
+            _clean(self._folder)
+            self._scratch = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._folder)
             self._pool = ThreadPoolExecutor(1)
             waiting, self._waiting = self._waiting, []
             for earlier in waiting:
@@ -68,37 +75,13 @@ class Spool:
         return len(self.lengths)
 
     def table(self, number: int) -> pa.Table:
-        """A table by its number, in the order in which they were put away; one on disk is read, and not kept."""
+        """A table by its number, in the order in which they were put away.
+
+        One on disk is mapped for as long as somebody has it or a part of it, and of it only what is looked at comes into memory.
+        """
         import pyarrow as pa
 
-        if not self.on_disk:
-            return self._waiting[number]
-        if self._file is None:
-            self._settle(0)
-            self._writer.close()
-            self._file = pa.ipc.open_file(pa.OSFile(str(self._path)))
-        return pa.Table.from_batches([self._file.get_batch(number)])
-
-    def columns(self, number: int, names: list[str]) -> pa.Table:
-        """Some columns of a table, without the others in memory."""
-        import pyarrow as pa
-
-        if not self.on_disk:
-            return self._waiting[number].select(names)
-        self.table(0)
-        places = [self.schema.get_field_index(name) for name in names]
-        options = pa.ipc.IpcReadOptions(included_fields=places)
-        opened = pa.ipc.open_file(pa.OSFile(str(self._path)), options=options)
-        return pa.Table.from_batches([opened.get_batch(number)]).select(names)
-
-    def rows(self, number: int, start: int, end: int) -> pa.Table:
-        """Rows ``[start, end)`` of a table, without the others in memory."""
-        import pyarrow as pa
-
-        table = self.table(number)
-        part = table.slice(start, end - start)
-        few = self.on_disk and 2 * part.num_rows < table.num_rows
-        return table.take(pa.array(range(start, end), pa.int64())) if few else part
+        return self._waiting[number] if not self.on_disk else pa.Table.from_batches([self._opened().get_batch(number)])
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -109,9 +92,19 @@ class Spool:
         if self._scratch is not None:
             self._scratch.cleanup()
         self._waiting, self._written = [], []
-        self._pool = self._scratch = self._writer = self._file = None
+        self._pool = self._scratch = self._writer = None
         self.bytes = self.total = 0
         self.lengths = []
+
+    def _opened(self) -> Any:
+        """The scratch file, mapped anew each time, so that what was looked at does not stay in memory for as long as the spool is there."""
+        import pyarrow as pa
+
+        if self._writer is not None:
+            self._settle(0)
+            self._writer.close()
+            self._writer = None
+        return pa.ipc.open_file(pa.memory_map(str(self._path)))
 
     @property
     def _path(self) -> Path:
@@ -138,3 +131,11 @@ class Spool:
         whole = pa.Table.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
         (batch,) = whole.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
         self._writer.write_batch(batch)
+
+
+def _clean(folder: Path) -> None:
+    """Remove what killed processes left behind."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)

@@ -48,7 +48,7 @@ def _repeated(spool: Spool, names: list[str], rule: str) -> list[Finding]:
         tables, positions = [], []
         first = 0
         for number in range(len(spool)):
-            keys = spool.columns(number, names)
+            keys = spool.table(number).select(names)
             mine = np.flatnonzero(_part_of(keys, parts) == part)
             tables.append(keys.take(pa.array(mine)))
             positions.append(mine + first)

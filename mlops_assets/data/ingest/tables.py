@@ -55,8 +55,3 @@ def read_table(dataset: Dataset, window: Window | None, context: SourceContext, 
 def read_source(dataset: Dataset, window: Window | None, context: SourceContext) -> pa.Table:
     """The rows of :func:`read_table` alone."""
     return read_table(dataset, window, context).table
-
-
-def as_it_is(dataset: Dataset) -> Dataset:
-    """The data set without what it declares of its columns."""
-    return dataset.model_copy(update={"columns": {}, "primary_key": (), "event_time": None, "available_at": None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mlops_assets.data.ingest.origins import Origins
+from mlops_assets.data.ingest.origins import Origins, Stamp, stamp
 from mlops_assets.data.ingest.pinning import Pins
 from mlops_assets.data.ingest.preparing import prepared
 from mlops_assets.data.schema.columns import Casting
@@ -32,7 +32,7 @@ class Read:
         self._dataset, self._windows, self._pins, self._context = dataset, windows, pins, context
         self._casting = Casting(dataset, pins.columns if pins else None, entities)
         self._read_kinds = pins.read if pins else None
-        self._prepared_from: set[str] = set()
+        self._prepared_from: dict[str, Stamp] = {}
         self.origins = Origins(context.project)
 
     @property
@@ -80,8 +80,8 @@ class Read:
 
         def noting() -> Pieces:
             for piece in read():
-                if piece.origin is not None:
-                    self._prepared_from.add(piece.origin)
+                if piece.origin is not None and piece.origin not in self._prepared_from:
+                    self._prepared_from[piece.origin] = stamp(piece.origin)
                 yield piece
 
         if self._dataset.prepare is not None:

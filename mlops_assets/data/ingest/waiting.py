@@ -106,7 +106,7 @@ class Waiting:
             start, end = int(edges[group.start]), int(edges[group.stop])
             if start == end and (tables or number < len(self._edges) - 1):
                 continue
-            tables.append(self._spool.rows(number, start, end))
+            tables.append(self._spool.table(number).slice(start, end - start))
             findings += shifted(cut_out(found, start, end), before - start)
             groups.append(np.repeat(np.arange(group.start, group.stop), np.diff(edges[group.start : group.stop + 1])))
             before += end - start

@@ -243,6 +243,11 @@ def column_kinds(dataset: Dataset, pinned: Mapping[str, str]) -> dict[str, str]:
     return kinds
 
 
+def undeclared(dataset: Dataset) -> Dataset:
+    """The data set without what it declares of its columns."""
+    return dataset.model_copy(update={"columns": {}, "primary_key": (), "event_time": None, "available_at": None})
+
+
 def declared_kind(dataset: Dataset, name: str) -> str:
     """The kind of a declared column whose declaration says all of it."""
     column = dataset.columns[name]

@@ -151,9 +151,6 @@ def _part(workspace: Workspace, dataset: Dataset) -> tuple[Window | None, str | 
         if size <= SMALL:
             return None, None
     newest = calendar.newest_complete(datetime.now(UTC))
-    if dataset.partitions is not None and dataset.partitions.end is not None:
-        last = calendar.shift(calendar.key_of(dataset.partitions.end), -1)
-        newest = last if newest is None else min(newest, last, key=calendar.start_of)
     if newest is None:
         return None, None
     first = max(calendar.shift(newest, 1 - SAMPLE), calendar.first_key, key=calendar.start_of)
@@ -165,10 +162,10 @@ def _read(workspace: Workspace, dataset: Dataset, window: Window | None, finding
     import numpy as np
 
     from mlops_assets.data.ingest import pinned_types
-    from mlops_assets.data.ingest.tables import as_it_is, read_table
+    from mlops_assets.data.ingest.tables import read_table
     from mlops_assets.data.schema import SchemaError
     from mlops_assets.data.schema.checks import check
-    from mlops_assets.data.schema.columns import declared_names, may_be_absent
+    from mlops_assets.data.schema.columns import declared_names, may_be_absent, undeclared
     from mlops_assets.data.schema.findings import violations
 
     context = workspace.source_context(dataset.name)
@@ -176,7 +173,7 @@ def _read(workspace: Workspace, dataset: Dataset, window: Window | None, finding
         read = read_table(dataset, window, context, pinned_types(dataset, workspace.store))
     except SchemaError as error:
         try:
-            table = read_table(as_it_is(dataset), window, context).table
+            table = read_table(undeclared(dataset), window, context).table
         except MlopsError:
             table = None
         there = [] if table is None else table.column_names
