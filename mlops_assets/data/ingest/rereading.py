@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from mlops_assets.data.ingest.errors import IngestError
 from mlops_assets.data.ingest.pinning import pinned_types
 from mlops_assets.data.ingest.reading import CheckedRows, read_partitions
 from mlops_assets.data.ingest.rows import in_memory, kept, taken
-from mlops_assets.data.ingest.storing import refusal
+from mlops_assets.data.ingest.storing import refusal, unreadable
 from mlops_assets.data.schema.errors import SchemaError
 from mlops_assets.data.schema.findings import Violation, broken, invalid_rows, violations
 from mlops_assets.data.sources import SourceContext, SourceError, rereadable
@@ -63,15 +63,16 @@ def reread(
     left: list[str | None] = [None] if keys is None else [*keys]
     try:
         for rows in read_partitions(dataset, keys, pinned_types(dataset, store), context, now or datetime.now(UTC)):
+            undated = unreadable(dataset, rows)
             for key in rows.spans:
                 left.remove(key)
-                yield _beside(dataset, key, stored[key], rows, store, context)
+                yield replace(_beside(dataset, key, stored[key], rows, store), undated=undated)
     except (SourceError, SchemaError, IngestError) as error:
         for key in left:
             yield Reread(key, stored[key], None, str(error))
 
 
-def _beside(dataset: Dataset, key: str | None, before: Manifest | None, rows: CheckedRows, store: Store, context: SourceContext) -> Reread:
+def _beside(dataset: Dataset, key: str | None, before: Manifest | None, rows: CheckedRows, store: Store) -> Reread:
     start, end = rows.spans[key]
     bad = broken(rows.findings, start, end)
     valid = in_memory(kept(rows.rows, start, end, bad))
@@ -79,12 +80,11 @@ def _beside(dataset: Dataset, key: str | None, before: Manifest | None, rows: Ch
     found = violations(dataset, rows.findings, start, end, rows.numbers, rows.origins.place) if len(bad) else []
     problem = refusal(dataset, key, end - start, len(bad), found)
     state = rows.origins.state(key, store) if rereadable(dataset) else None
-    undated = tuple(violations(dataset, rows.unreadable, 0, rows.origins.rows, range(rows.origins.rows), rows.origins.place))
     try:
         change = Change(added=valid.num_rows) if before is None else change_of(dataset, store, before, valid, aside)
     except StoreError as error:
-        return Reread(key, before, None, str(error), state, valid, tuple(found), undated)
-    return Reread(key, before, change, problem, state, valid, tuple(found), undated)
+        return Reread(key, before, None, str(error), state, valid, tuple(found))
+    return Reread(key, before, change, problem, state, valid, tuple(found))
 
 
 def unreadable_past(dataset: Dataset, keys: Sequence[str], context: SourceContext, now: datetime) -> list[str]:

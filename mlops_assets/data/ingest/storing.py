@@ -123,7 +123,7 @@ def ingest(
     for rows in read_partitions(dataset, wanted, pins, context, now or datetime.now(UTC), entities):
         if rows.origins is not read:
             read = rows.origins
-            reads.append(ReadSummary(len(reads) + 1, read.read, dict(read.left_out), _unreadable(dataset, rows)))
+            reads.append(ReadSummary(len(reads) + 1, read.read, dict(read.left_out), unreadable(dataset, rows)))
         summary = reads[-1]
         before = store.window(dataset.name, list(rows.spans))
         with ThreadPoolExecutor(_WRITERS) as pool:
@@ -246,9 +246,9 @@ def _store(
     )
 
 
-def _unreadable(dataset: Dataset, rows: CheckedRows) -> tuple[Violation, ...]:
-    found = rows.unreadable
-    return tuple(violations(dataset, found, 0, rows.origins.rows, range(rows.origins.rows), rows.origins.place))
+def unreadable(dataset: Dataset, rows: CheckedRows) -> tuple[Violation, ...]:
+    """What is wrong with the event times that could not be read, in the whole read."""
+    return tuple(violations(dataset, rows.unreadable, 0, rows.origins.rows, range(rows.origins.rows), rows.origins.place))
 
 
 def _nowhere(row: int) -> None:
