@@ -28,6 +28,11 @@ class TurnwiseProtocol(HttpToolsProtocol):
             outbox = TurnwiseProtocol._outbox = Outbox(self.loop)
         super().connection_made(cast(Any, HoldingTransport(transport, outbox)))
 
+    def on_response_complete(self) -> None:
+        """An answer is whole: to HEAD and the like no body comes, for which its head would wait."""
+        cast(HoldingTransport, self.transport).release()
+        super().on_response_complete()
+
 
 class Outbox:
     """Writes that wait for the end of the event loop's turn."""
@@ -68,11 +73,15 @@ class HoldingTransport:
             return
         self._outbox.put(self._transport, data)
 
-    def close(self) -> None:
-        """Send what is held, then close."""
+    def release(self) -> None:
+        """Send a head that is held, at the end of the turn; its answer has no body."""
         if self._head:
             self._outbox.put(self._transport, self._head)
             self._head = b""
+
+    def close(self) -> None:
+        """Send what is held, then close."""
+        self.release()
         self._outbox.send()
         self._transport.close()
 

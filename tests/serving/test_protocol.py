@@ -89,7 +89,6 @@ def test_what_is_held_leaves_before_the_connection_closes(held: list[bytes]) -> 
     [
         pytest.param(b"HEAD /ping HTTP/1.1\r\nhost: x\r\n\r\n", b"200", b"", id="HEAD"),
         pytest.param(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n", b"404", b"not_found", id="an error"),
-        pytest.param(b"no request at all\r\n\r\n", b"400", b"Invalid HTTP request", id="no HTTP"),
         pytest.param(
             b"GET /ping HTTP/1.1\r\nhost: x\r\n\r\nGET /ping HTTP/1.1\r\nhost: x\r\n\r\n",
             b"200",
@@ -98,14 +97,35 @@ def test_what_is_held_leaves_before_the_connection_closes(held: list[bytes]) -> 
         ),
     ],
 )
-def test_answers_of_a_running_server_are_whole(deployed: Deployment, request_: bytes, status: bytes, body: bytes) -> None:
-    host, port = deployed.server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+def test_answers_of_a_running_server_are_whole_and_leave_before_the_connection_ends(
+    deployed: Deployment, request_: bytes, status: bytes, body: bytes
+) -> None:
+    with connected(deployed) as connection:
         connection.sendall(request_)
-        received, wanted = b"", request_.count(b"HTTP/1.1") or 1
-        while received.count(b"HTTP/1.1 ") < wanted or (body and received.count(body) < wanted):
-            part = connection.recv(65536)
-            assert part, received
-            received += part
+        received = _until(connection, request_.count(b"HTTP/1.1"), body)
+        connection.sendall(b"GET /ping HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert b'{"status":"ok"}' in _until(connection, 1, b'{"status":"ok"}')
     assert received.split(b" ", 2)[1] == status
     assert b"\r\n\r\n" in received
+
+
+def test_what_is_no_http_is_answered_too(deployed: Deployment) -> None:
+    with connected(deployed) as connection:
+        connection.sendall(b"no request at all\r\n\r\n")
+        received = _until(connection, 1, b"Invalid HTTP request")
+    assert received.split(b" ", 2)[1] == b"400"
+
+
+def connected(deployed: Deployment) -> socket.socket:
+    host, port = deployed.server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+def _until(connection: socket.socket, answers: int, body: bytes) -> bytes:
+    """What comes until there are so many answers, each with its body; fails where the connection ends before."""
+    received = b""
+    while received.count(b"HTTP/1.1 ") < answers or (body and received.count(body) < answers):
+        part = connection.recv(65536)
+        assert part, received
+        received += part
+    return received
