@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup demo loop test lint ui bench clean
+.PHONY: help setup demo loop test search lint ui bench clean
 
 help:  ## Show these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -26,6 +26,9 @@ loop: $(VENV)/.installed  ## Customers ask and change, the model fails, a retrai
 
 test: lint  ## All checks: format, lint, types, tests
 	@$(BIN)/pytest -n 2 --dist worksteal
+
+search: $(VENV)/.installed  ## The tests of properties with other examples than the suite's; one that fails is kept and tried first
+	@MLOPS_TEST_EXAMPLES=random $(BIN)/pytest -m hypothesis -n 2 --dist worksteal
 
 lint: $(VENV)/.installed  ## Format, lint and types only
 	@$(BIN)/ruff check

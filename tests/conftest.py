@@ -11,7 +11,7 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-OF_THE_SUITE = ("MLOPS_TEST_DATA", "MLOPS_CONTRACT_CASES", "MLOPS_KILLS", "MLOPS_SCREENSHOTS")
+OF_THE_SUITE = ("MLOPS_TEST_DATA", "MLOPS_CONTRACT_CASES", "MLOPS_KILLS", "MLOPS_SCREENSHOTS", "MLOPS_TEST_EXAMPLES")
 """Settings of the tests themselves; everything else that the caller's shell says about a project is not theirs."""
 
 
@@ -22,9 +22,10 @@ def _settings() -> list[str]:
 def pytest_configure() -> None:
     """Take the caller's own project, key and Dagster instance out of the environment before anything reads it.
 
-    No example of a property has a deadline: on a busy machine any of them may take long.
+    The examples of a property are the same each time, unless ``MLOPS_TEST_EXAMPLES=random`` asks for others, so that a change is
+    judged by what it changes. None has a deadline: on a busy machine any of them may take long.
     """
-    settings.register_profile("suite", deadline=None)
+    settings.register_profile("suite", deadline=None, derandomize=os.environ.get("MLOPS_TEST_EXAMPLES") != "random")
     settings.load_profile("suite")
     for name in _settings():
         del os.environ[name]

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlops_assets.modeling.distinct import groups_of
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -97,7 +99,7 @@ def choose_blocks(entity: pd.DataFrame | None, as_of: pd.Series | None, n: int) 
     import pandas as pd
 
     if entity is not None and entity.shape[1] and n:
-        code = entity.groupby(list(entity.columns), sort=True, dropna=False).ngroup().to_numpy()
+        code = groups_of(entity)
         count = int(code.max()) + 1
         if count < n:
             return Blocks(code, count, "entity")

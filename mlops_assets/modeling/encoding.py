@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlops_assets.modeling.distinct import distinct
 from mlops_assets.modeling.signature import BundleInputError, Feature, InputProblem, ModelingError, Signature
 from mlops_assets.modeling.values import is_text, missing_of, numbers, parts_of, texts
 
@@ -210,13 +211,12 @@ class Encoder:
 
     def _encode(self, column: pd.Series, fitted: FittedFeature) -> np.ndarray:
         import numpy as np
-        import pandas as pd
 
         if fitted.categories is not None:
-            values = texts(column, fitted.feature)
-            codes, distinct = pd.factorize(values)
-            table = np.array([self._encode_text(fitted, text) for text in [*distinct, None]], dtype="float64")
-            return table[codes]
+            codes, found = distinct(texts(column, fitted.feature))
+            table = np.array([self._encode_text(fitted, text) for text in [*found, None]], dtype="float64")
+            encoded: np.ndarray = table[codes]
+            return encoded
         parts = numbers(column, fitted.feature)
         if self.form == "native":
             return parts

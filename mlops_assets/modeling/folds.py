@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.distinct import groups_of
 from mlops_assets.modeling.signature import ModelingError
 
 if TYPE_CHECKING:
@@ -102,5 +103,4 @@ def _group_keys(frame: pd.DataFrame, groups: Sequence[str]) -> np.ndarray | None
         return None
     if lost := [name for name in groups if name not in frame.columns]:
         raise ModelingError(f"the training set does not carry {lost[0]!r}, by which rows are grouped.", where="training.group_by")
-    keys: np.ndarray = frame.groupby(list(groups), dropna=False, sort=True, observed=True).ngroup().to_numpy()
-    return keys
+    return groups_of(frame[list(groups)])

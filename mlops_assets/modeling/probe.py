@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.distinct import distinct
 from mlops_assets.modeling.jump import LARGE_H, LARGE_SD, cohens_h
 from mlops_assets.modeling.single_feature import LIMIT_CLASSES, LIMIT_NUMBER, SLACK, FeatureScore, score_features
 from mlops_assets.spec.model import Model
@@ -55,7 +56,7 @@ def probe(model: Model, training_set: TrainingSet) -> Probe:
     limit = gate.at_most if gate.at_most is not None else LIMIT_NUMBER if numbers else LIMIT_CLASSES
     jump_limit = model.default_gate("label_quality").max_jump or (LARGE_SD if numbers else LARGE_H)
     before, after, jump = _jump(train["__target"], held["__target"], numbers)
-    varies = all(frame["__target"].nunique() > 1 for frame in (train, held))
+    varies = all(len(distinct(frame["__target"])[1]) > 1 for frame in (train, held))
     scores = _scores(model, training_set, train, held) if varies else []
     deciding = tuple(score for score in scores if score.score >= limit and score.low >= limit - SLACK)
     return Probe(deciding, scores[0] if scores else None, limit, before, after, jump, jump_limit, varies)

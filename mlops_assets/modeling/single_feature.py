@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.calibration import wilson
+from mlops_assets.modeling.distinct import distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +69,7 @@ def _values(column: pd.Series, feature: Feature) -> Array:
     return numbers(column, feature)[:, 0]
 
 
-def _cells(train: Array, judged: Array) -> tuple[Array, Array, int]:
+def cells_of(train: Array, judged: Array) -> tuple[Array, Array, int]:
     """Code of every row by value or by quantile bin; a missing value is a cell, and so is one that training never saw."""
     import numpy as np
     import pandas as pd
@@ -79,7 +80,7 @@ def _cells(train: Array, judged: Array) -> tuple[Array, Array, int]:
         missing = len(edges) + 1
         codes = [np.where(np.isnan(v), missing, np.searchsorted(edges, v, side="left")) for v in (train, judged)]
         return codes[0], codes[1], missing + 1
-    index = pd.Index(pd.unique(pd.Series(train).dropna()))
+    index = pd.Index(distinct(train)[1] if train.dtype == object else pd.unique(pd.Series(train).dropna()))
     seen = len(index)
     codes = [np.where(pd.isna(v), seen + 1, np.where((c := index.get_indexer(pd.Index(v))) < 0, seen, c)) for v in (train, judged)]
     return codes[0], codes[1], seen + 2
@@ -91,7 +92,7 @@ def _classes(name: str, train: Array, judged: Array, holdout: Holdout) -> Featur
     k = len(holdout.classes)
     y = holdout.train.y.astype(int)
     known = y >= 0
-    cells, judged_cells, count = _cells(train, judged)
+    cells, judged_cells, count = cells_of(train, judged)
     prior = np.bincount(y[known], minlength=k) / max(known.sum(), 1)
     table = np.bincount(cells[known] * k + y[known], minlength=count * k).reshape(count, k)
     lift = (table + SMOOTHING * prior) / (table.sum(axis=1, keepdims=True) + SMOOTHING) / np.maximum(prior, 1e-12)
@@ -111,7 +112,7 @@ def _number(name: str, train: Array, judged: Array, holdout: Holdout) -> Feature
     import numpy as np
 
     y, truth = holdout.train.y, holdout.y
-    cells, judged_cells, count = _cells(train, judged)
+    cells, judged_cells, count = cells_of(train, judged)
     size = np.bincount(cells, minlength=count)
     means = (np.bincount(cells, weights=y, minlength=count) + SMOOTHING * y.mean()) / (size + SMOOTHING)
     guesses = [means[judged_cells]]

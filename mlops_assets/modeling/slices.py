@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.distinct import distinct
 from mlops_assets.modeling.signature import ModelingError
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ def slices_of(table: pd.DataFrame, column: str) -> list[tuple[str, Array]]:
     if numeric and values.nunique() > MAX_VALUES:
         found = _quartiles(values)
     else:
-        text = values.map(_label).to_numpy(object)
-        labels, counts = np.unique(text[~missing].astype(str), return_counts=True)
-        kept = labels
+        codes, labels = distinct(values.map(_label).mask(missing, None), sort=True)
+        kept = np.arange(len(labels))
         if len(labels) > MAX_VALUES:
-            kept = np.sort(labels[np.lexsort((labels, -counts))[: MAX_VALUES - 1]])
-        found = [(str(label), (text == label) & ~missing) for label in kept]
+            counts = np.bincount(codes[~missing], minlength=len(labels))
+            kept = np.sort(np.argsort(-counts, kind="stable")[: MAX_VALUES - 1])
+        found = [(labels[code], codes == code) for code in kept]
         if len(kept) < len(labels):
-            found.append((OTHER, ~np.isin(text.astype(str), kept) & ~missing))
+            found.append((OTHER, ~np.isin(codes, kept) & ~missing))
     return found + ([(MISSING, missing)] if missing.any() else [])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.data.training_sets.positive import positive_class, positive_line
+from mlops_assets.modeling.distinct import distinct
 from mlops_assets.modeling.signature import ModelingError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _plain(value: Any) -> Any:
 
 
 def _sorted_classes(values: pd.Series) -> list[Any]:
-    found = {_plain(value) for value in values.astype(object).unique()}
+    found = {_plain(value) for value in distinct(values)[1]}
     if odd := sorted({type(v).__name__ for v in found if not isinstance(v, bool | int | float | str)}):
         raise ModelingError(f"a class must be text, a whole number or true/false, found {odd[0]}.")
     if len({isinstance(v, str) for v in found}) > 1:

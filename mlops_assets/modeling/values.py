@@ -21,6 +21,7 @@ import math
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.distinct import distinct
 from mlops_assets.modeling.signature import BundleInputError, Feature, InputProblem
 
 if TYPE_CHECKING:
@@ -226,9 +227,9 @@ def _microseconds(column: pd.Series, feature: Feature) -> np.ndarray:
         if feature.type == "datetime" and column.notna().any():
             raise BundleInputError([InputProblem(None, feature.name, "has no time zone; give moments in UTC")])
         return column.to_numpy().astype("datetime64[us]")
-    codes, distinct = pd.factorize(column.to_numpy(dtype=object))
-    moments = np.full(len(distinct) + 1, np.datetime64("NaT"), dtype="datetime64[us]")
-    for index, value in enumerate(distinct):
+    codes, found = distinct(column)
+    moments = np.full(len(found) + 1, np.datetime64("NaT"), dtype="datetime64[us]")
+    for index, value in enumerate(found):
         try:
             moments[index] = _date_of(value) if feature.type == "date" else np.datetime64(_count_of(value), "us")
         except ValueError as error:

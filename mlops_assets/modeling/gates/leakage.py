@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.distinct import comparable
 from mlops_assets.modeling.gate_result import GateResult, Status, worst
 from mlops_assets.modeling.gates.bench import MOMENT, Bench, Case, Cases
 from mlops_assets.modeling.gates.context import MIN_N, GateContext
@@ -123,7 +124,7 @@ def _shared_rows(context: GateContext) -> Finding:
     if not keys:
         return Finding("not_applicable", "the examples have no entity")
     keys = [*keys, *([AS_OF] if AS_OF in judged and judged[AS_OF].notna().any() else [])]
-    shared = _shared(train, judged, keys)
+    shared = shared_rows(train, judged, keys)
     if not shared:
         return Finding("pass", "training and holdout share no entity at the same time", {"shared": 0})
     return Finding(
@@ -138,7 +139,7 @@ def _groups(context: GateContext) -> Finding:
     train, judged = context.holdout.train.table, context.holdout.rows.table
     if absent := [column for column in groups if column not in judged]:
         return Finding("inconclusive", f"the training set does not carry the group column {absent[0]}")
-    shared = {column: n for column in groups if (n := _shared(train, judged, [column]))}
+    shared = {column: n for column in groups if (n := shared_rows(train, judged, [column]))}
     if not shared:
         return Finding("pass", f"training and holdout share no value of {', '.join(groups)}")
     text = ", ".join(f"{column} ({n} holdout rows)" for column, n in shared.items())
@@ -163,20 +164,19 @@ def _equal_rows(context: GateContext) -> int:
     from mlops_assets.modeling.holdout import TARGET
 
     columns = [*context.bundle.signature.names, TARGET]
-    return _shared(context.holdout.train.table, context.holdout.rows.table, columns)
+    return shared_rows(context.holdout.train.table, context.holdout.rows.table, columns)
 
 
-def _shared(train: pd.DataFrame, judged: pd.DataFrame, columns: list[str]) -> int:
+def shared_rows(train: pd.DataFrame, judged: pd.DataFrame, columns: list[str]) -> int:
     """How many rows of ``judged`` have a twin in ``train``, by hash of the columns."""
     import numpy as np
     import pandas as pd
 
-    def hashed(table: pd.DataFrame) -> Any:
-        part = table[columns]
-        plain = part.astype({c: object for c in columns if isinstance(part[c].dtype, pd.CategoricalDtype)})
-        return pd.util.hash_pandas_object(plain.astype({c: str for c in columns if plain[c].dtype == object}), index=False).to_numpy()
-
-    return int(np.isin(hashed(judged), hashed(train)).sum()) if len(train) and len(judged) else 0
+    if train.empty or judged.empty:
+        return 0
+    both = comparable(pd.concat([train[columns], judged[columns]], ignore_index=True))
+    hashes = pd.util.hash_pandas_object(both, index=False).to_numpy()
+    return int(np.isin(hashes[len(train) :], hashes[: len(train)]).sum())
 
 
 def known_bad(bench: Bench) -> Cases:

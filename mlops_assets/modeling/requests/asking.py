@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_assets.modeling.distinct import distinct
 from mlops_assets.modeling.requests.forms import Form
 
 if TYPE_CHECKING:
@@ -27,13 +28,12 @@ def ask(reader: RowReader, frame: pd.DataFrame, form: Form) -> np.ndarray:
 def askable(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of ``frame`` that a request can bring: without those that miss a value which requests must have."""
     import numpy as np
-    import pandas as pd
 
     kept = np.ones(len(frame), bool)
     for fitted in bundle.encoder.fitted:
         if fitted.feature.nullable:
             continue
-        codes, distinct = pd.factorize(frame[fitted.feature.name].to_numpy(dtype=object))
-        given = [fitted.categories is None or not isinstance(value, str) or fitted.read(value) is not None for value in distinct]
+        codes, found = distinct(frame[fitted.feature.name])
+        given = [fitted.categories is None or not isinstance(value, str) or fitted.read(value) is not None for value in found]
         kept &= np.array([*given, False])[codes]
     return frame if kept.all() else frame[kept].reset_index(drop=True)
