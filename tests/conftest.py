@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def pytest_configure() -> None:
 def _no_setting_is_left_for_the_next_test() -> Iterator[None]:
     yield
     assert _settings() == [], "a test or a fixture has set them for every test that follows in this process"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _mlflow_lets_go_of_a_modules_databases() -> Iterator[None]:
+    """MLflow keeps the connections of every database that a process has seen, and each test has one of its own."""
+    yield
+    for store in ("tracking", "model_registry"):
+        module = sys.modules.get(f"mlflow.store.{store}.sqlalchemy_store")
+        for engine in module.SqlAlchemyStore._engine_map.values() if module else ():
+            engine.dispose()
 
 
 @pytest.fixture(scope="session")

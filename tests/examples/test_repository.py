@@ -63,7 +63,7 @@ def test_uv_is_used_where_it_is_installed(clone: Path, tmp_path: Path) -> None:
 @needs_make
 def test_help_names_every_target(clone: Path) -> None:
     named = {line.split()[0] for line in make(clone, "help").splitlines()}
-    assert named == {"help", "setup", "demo", "loop", "test", "lint", "ui", "bench", "clean"}
+    assert named == {"help", "setup", "demo", "loop", "test", "search", "lint", "ui", "bench", "clean"}
 
 
 @needs_make

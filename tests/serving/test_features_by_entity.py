@@ -205,8 +205,9 @@ def looking_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proje
     (project.folder / "definitions" / "m" / "defs.yaml").write_text(DEFINITIONS)
     bundle = project.trained()
     project.promoted(bundle)
+    key = project.key("caller", "viewer")
     server = start(project)
-    yield project, server, bundle, project.key("caller", "viewer")
+    yield project, server, bundle, key
     assert server.stop() == 0, server.log.read_text()
 
 

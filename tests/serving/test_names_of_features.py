@@ -66,8 +66,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Named]:
     frame, kinds = named([*SPECIAL, *ODD])
     bundle = project.trained(features=kinds, frame=frame)
     project.promoted(bundle)
+    key = project.key("caller", "viewer")
     server = start(project)
-    yield Named(project, bundle, server, project.key("caller", "viewer"), frame.tail(40).reset_index(drop=True))
+    yield Named(project, bundle, server, key, frame.tail(40).reset_index(drop=True))
     server.stop()
 
 
