@@ -28,21 +28,20 @@ def distinct(values: np.ndarray | pd.Series, *, sort: bool = False) -> tuple[np.
     return codes[:-1], found
 
 
-def comparable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with whole numbers for text and categories: equal where those are, and in their order, a missing value being the last."""
+def groups_of(frame: pd.DataFrame) -> np.ndarray:
+    """Of each row the number of its group, in the order of the columns' values. Shape (rows,).
+
+    Rows that agree in all columns are one group; a missing value agrees with another, and is the last in order.
+    """
     import pandas as pd
 
-    return pd.DataFrame({name: _comparable(frame[name]) for name in frame.columns}, index=frame.index)
-
-
-def groups_of(frame: pd.DataFrame) -> np.ndarray:
-    """Of each row the number of its group: rows that agree in all columns are one; a missing value is like any other. Shape (rows,)."""
-    plain = comparable(frame)
+    plain = pd.DataFrame({name: _comparable(frame[name]) for name in frame.columns}, index=frame.index)
     numbers: np.ndarray = plain.groupby(list(plain.columns), dropna=False, sort=True).ngroup().to_numpy()
     return numbers
 
 
 def _comparable(column: pd.Series) -> pd.Series:
+    """The column, or for text and categories whole numbers: equal where those are, and in their order."""
     import numpy as np
     import pandas as pd
 

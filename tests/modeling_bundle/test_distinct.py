@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from mlops_assets.errors import MlopsError
 from mlops_assets.modeling.bootstrap import choose_blocks
-from mlops_assets.modeling.distinct import comparable, distinct, groups_of
+from mlops_assets.modeling.distinct import distinct, groups_of
 from mlops_assets.modeling.encoding import Encoder, Form
 from mlops_assets.modeling.folds import folds_of
-from mlops_assets.modeling.gates.leakage import shared_rows
+from mlops_assets.modeling.gates.leakage import twins
 from mlops_assets.modeling.signature import Feature
 from mlops_assets.modeling.single_feature import cells_of
 from mlops_assets.modeling.slices import slices_of
@@ -50,7 +50,7 @@ def test_rows_are_one_group_where_all_their_values_are_equal(rows: list[tuple[st
 def test_the_kind_of_a_text_column_does_not_matter(kind: str) -> None:
     column = pd.Series(["b", None, "a", "b"], dtype="object").astype(kind)
 
-    assert comparable(column.to_frame("c"))["c"].tolist() == [1, 2, 0, 1]
+    assert groups_of(column.to_frame("c")).tolist() == [1, 2, 0, 1]
 
 
 @pytest.mark.parametrize("form", ["native", "numeric"])
@@ -107,4 +107,4 @@ def test_a_feature_alone_is_looked_at_by_whole_value() -> None:
     [pytest.param(["a\0c", "a"], 0, id="others"), pytest.param(["a\0b", "a\0c"], 1, id="one of them")],
 )
 def test_rows_of_the_holdout_have_a_twin_only_where_all_of_a_value_is_equal(judged: list[Any], shared: int) -> None:
-    assert shared_rows(pd.DataFrame({"c": ["a\0b", "\0"]}), pd.DataFrame({"c": judged}), ["c"]) == shared
+    assert twins(pd.DataFrame({"c": ["a\0b", "\0"]}), pd.DataFrame({"c": judged}), ["c"]) == shared

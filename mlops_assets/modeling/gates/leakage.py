@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.distinct import comparable
+from mlops_assets.modeling.distinct import groups_of
 from mlops_assets.modeling.gate_result import GateResult, Status, worst
 from mlops_assets.modeling.gates.bench import MOMENT, Bench, Case, Cases
 from mlops_assets.modeling.gates.context import MIN_N, GateContext
@@ -124,7 +124,7 @@ def _shared_rows(context: GateContext) -> Finding:
     if not keys:
         return Finding("not_applicable", "the examples have no entity")
     keys = [*keys, *([AS_OF] if AS_OF in judged and judged[AS_OF].notna().any() else [])]
-    shared = shared_rows(train, judged, keys)
+    shared = twins(train, judged, keys)
     if not shared:
         return Finding("pass", "training and holdout share no entity at the same time", {"shared": 0})
     return Finding(
@@ -139,7 +139,7 @@ def _groups(context: GateContext) -> Finding:
     train, judged = context.holdout.train.table, context.holdout.rows.table
     if absent := [column for column in groups if column not in judged]:
         return Finding("inconclusive", f"the training set does not carry the group column {absent[0]}")
-    shared = {column: n for column in groups if (n := shared_rows(train, judged, [column]))}
+    shared = {column: n for column in groups if (n := twins(train, judged, [column]))}
     if not shared:
         return Finding("pass", f"training and holdout share no value of {', '.join(groups)}")
     text = ", ".join(f"{column} ({n} holdout rows)" for column, n in shared.items())
@@ -164,19 +164,18 @@ def _equal_rows(context: GateContext) -> int:
     from mlops_assets.modeling.holdout import TARGET
 
     columns = [*context.bundle.signature.names, TARGET]
-    return shared_rows(context.holdout.train.table, context.holdout.rows.table, columns)
+    return twins(context.holdout.train.table, context.holdout.rows.table, columns)
 
 
-def shared_rows(train: pd.DataFrame, judged: pd.DataFrame, columns: list[str]) -> int:
-    """How many rows of ``judged`` have a twin in ``train``, by hash of the columns."""
+def twins(train: pd.DataFrame, judged: pd.DataFrame, columns: list[str]) -> int:
+    """How many rows of ``judged`` have a twin in ``train``, which agrees in all ``columns``."""
     import numpy as np
     import pandas as pd
 
     if train.empty or judged.empty:
         return 0
-    both = comparable(pd.concat([train[columns], judged[columns]], ignore_index=True))
-    hashes = pd.util.hash_pandas_object(both, index=False).to_numpy()
-    return int(np.isin(hashes[len(train) :], hashes[: len(train)]).sum())
+    groups = groups_of(pd.concat([train[columns], judged[columns]], ignore_index=True))
+    return int(np.isin(groups[len(train) :], groups[: len(train)]).sum())
 
 
 def known_bad(bench: Bench) -> Cases:
