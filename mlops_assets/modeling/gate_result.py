@@ -10,6 +10,8 @@ from typing import Any, Literal
 Status = Literal["pass", "fail", "inconclusive", "not_applicable", "off"]
 STATUSES: tuple[Status, ...] = ("fail", "inconclusive", "pass", "not_applicable", "off")
 """From the one that decides to the one that says least."""
+RELATIVE = "relative to the champion"
+"""The rule of a gate that is passed because what serves is worse."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class GateResult:
         n_effective: independent rows that they are worth.
         detail: one sentence for a person.
         data: everything else worth keeping, plain JSON data.
+        rule: by which rule it was decided where that is not the gate's own, such as :data:`RELATIVE`.
     """
 
     name: str
@@ -37,6 +40,7 @@ class GateResult:
     n_effective: float | None = None
     detail: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    rule: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -50,14 +54,15 @@ class GateResult:
             "n_effective": None if self.n_effective is None else round(self.n_effective, 1),
             "detail": self.detail,
             "data": plain(self.data),
+            **({"rule": self.rule} if self.rule else {}),
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> GateResult:
         """Inverse of :meth:`to_json`."""
-        values = {name: body[name] for name in cls.__dataclass_fields__}
+        values = {name: body[name] for name in cls.__dataclass_fields__ if name != "rule"}
         bounds = body["interval"]
-        return cls(**{**values, "interval": None if bounds is None else (bounds[0], bounds[1])})
+        return cls(**{**values, "interval": None if bounds is None else (bounds[0], bounds[1]), "rule": body.get("rule", "")})
 
 
 def plain(value: Any) -> Any:

@@ -85,7 +85,7 @@ def evaluate_holdout(
         champion=compared,
         slices={column: _slices(metrics, holdout, column, seed) for column in sliced},
         outcomes={"train": _outcomes(holdout, holdout.train.y), "holdout": _outcomes(holdout, holdout.y)},
-        calibration=_calibration(holdout, seed),
+        calibration=_calibration(holdout),
         curves=_curves(holdout),
         confusion=_confusion(holdout),
         residuals=_residuals(holdout),
@@ -153,21 +153,19 @@ def _outcomes(holdout: Holdout, y: Array) -> dict[str, Any]:
     return {"n": len(y), "mean": float(y.mean()), "sd": float(y.std())}
 
 
-def _calibration(holdout: Holdout, seed: int) -> dict[str, Any] | None:
+def _calibration(holdout: Holdout) -> dict[str, Any] | None:
     import numpy as np
 
-    from mlops_assets.modeling.bootstrap import draw, reflected
     from mlops_assets.modeling.calibration import bins_of, calibration_error, claims_of, spiegelhalter, table_of
 
     if not holdout.classes or not holdout.n:
         return None
     claims = claims_of(holdout)
     bins = bins_of(claims, holdout.n_effective)
-    found = draw({"error": calibration_error(claims, bins)}, holdout.blocks, seed=seed)["error"]
     test = spiegelhalter(claims)
     return {
         "of": "class named" if holdout.task == "multiclass_classification" else "positive class",
-        "error": reflected(found, holdout.blocks, holdout.n_effective).to_json(),
+        "error": calibration_error(claims, bins, holdout.blocks, holdout.n_effective).to_json(),
         "bins": table_of(claims, bins, holdout.n_effective / holdout.n),
         "histogram": np.histogram(np.clip(claims.probability, 0, 1), bins=CLAIM_BINS, range=(0, 1))[0].tolist(),
         "spiegelhalter": None if test is None else {"z": test[0], "p": test[1]},

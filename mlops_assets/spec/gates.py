@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from mlops_assets.spec.base import FunctionRef, Share, Spec
+from mlops_assets.spec.decides import WhenSet
 from mlops_assets.spec.tasks import CLASSIFICATION, TASKS, Task
 
 FAIRNESS_METRICS = (
@@ -41,7 +42,7 @@ def _limits(gate: Gate) -> str:
     bounds += [f"at most {gate.at_most}"] if gate.at_most is not None else []
     bounds += [f"not worse than the {gate.versus}'s by more than {gate.margin or 0}"] if gate.versus else []
     confidence = f", with {gate.confidence:.0%} confidence" if gate.confidence else ""
-    return f"{subject}{' ' if bounds else ''}{' and '.join(bounds)}{confidence}."
+    return f"{subject}{' ' if bounds else ''}{' and '.join(bounds)}{', or better than the champion' if gate.or_ else ''}{confidence}."
 
 
 def _largest_drop(gate: Gate) -> str:
@@ -58,8 +59,10 @@ def _nothing_wrong(gate: Gate) -> str | None:
 
 
 def _metric_mistake(gate: Gate) -> str | None:
-    complete = gate.at_least is not None or gate.at_most is not None or gate.versus is not None
-    return None if complete else "a metric gate needs at_least, at_most or versus"
+    limited = gate.at_least is not None or gate.at_most is not None
+    if gate.or_ is not None and (not limited or gate.versus is not None or gate.slice is not None):
+        return "`or: better_than_champion` belongs to a threshold on the whole holdout: at_least or at_most, without versus and slice"
+    return None if limited or gate.versus is not None else "a metric gate needs at_least, at_most or versus"
 
 
 def _fairness_mistake(gate: Gate) -> str | None:
@@ -120,6 +123,8 @@ GATES: tuple[GateRow, ...] = (
 _ROWS = {row.name: row for row in GATES}
 
 DEFAULT_GATES = tuple(row.name for row in GATES if row.default)
+RELATIVE_GATES = ("beats_naive", "calibration", "label_quality")
+"""Default gates that also ask the champion on the same rows, unless they are declared `absolute`."""
 GATE_KINDS = (*(row.name for row in GATES if not row.default), "gate")
 """Keys of which a gate has exactly one: a kind that is declared, or ``gate`` for a default one."""
 
@@ -155,6 +160,12 @@ class Gate(Spec):
     max_jump: float | None = Field(
         None, gt=0, description="Label quality: largest change from training to holdout, of a class's share or in standard deviations."
     )
+    absolute: Annotated[bool, WhenSet()] = Field(
+        False, description="A default gate is passed by its own measure only, never because the champion is worse."
+    )
+    or_: Annotated[Literal["better_than_champion"] | None, WhenSet()] = Field(
+        None, alias="or", description="A threshold on a metric that is also passed by a model that is shown to beat the champion."
+    )
     off: bool = Field(False, description="Turn this default gate off; needs a reason, and is shown.")
     reason: str | None = Field(None, description="Why it is off.")
 
@@ -165,6 +176,10 @@ class Gate(Spec):
             raise ValueError(f"give exactly one of {', '.join(GATE_KINDS)}; found {' and '.join(given) or 'none'}")
         if mistake := self.row.mistake(self):
             raise ValueError(mistake)
+        if self.or_ is not None and self.metric is None:
+            raise ValueError("`or: better_than_champion` belongs to a metric gate with at_least or at_most")
+        if self.absolute and self.row.name not in RELATIVE_GATES:
+            raise ValueError(f"absolute belongs to {', '.join(RELATIVE_GATES)}: no other gate is passed because the champion is worse")
         if self.off and self.gate is None:
             raise ValueError("only a default gate can be turned off; remove a declared one instead")
         if self.off and not (self.reason or "").strip():

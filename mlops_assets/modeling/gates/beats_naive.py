@@ -1,7 +1,9 @@
 """Refuses a model that is not better than one that has no features.
 
 Binary tasks are judged by the area under the ROC curve, where a constant scores 0.5; multiclass tasks by log loss against the
-shares of the classes; regression by RMSE against the mean. Red unless the lower confidence bound of the improvement is above 0.
+shares of the classes; regression by RMSE against the mean. It passes where the lower confidence bound of the improvement is above 0, with a
+confidence of :data:`CONFIDENCE`, so that of a thousand models that know nothing one passes. It is red where no improvement worth having is
+left inside the interval (:data:`NEGLIGIBLE`), and inconclusive between.
 """
 
 from __future__ import annotations
@@ -13,17 +15,27 @@ from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.comparison import compare
 from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import show
+from mlops_assets.modeling.gates.relative import relative_to_champion
 from mlops_assets.spec.gates import Gate
-from mlops_assets.spec.metrics import GREATER_IS_BETTER
+from mlops_assets.spec.metrics import BOUNDED, GREATER_IS_BETTER
+
+CONFIDENCE = 0.998
+NEGLIGIBLE, NEGLIGIBLE_SHARE = 0.05, 0.02
+"""Improvements that are not worth having: of a metric on a fixed scale, and of others as a share of the naive model's value."""
 
 
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
-    """Pass, fail, or inconclusive where the rows are too few for an interval."""
-    return against_naive(context, name, gate, context.model.main_metric, 0.0)
+    """Pass, fail or inconclusive by the interval of the improvement over the naive model."""
+    plain = gate if gate.confidence is not None else gate.model_copy(update={"confidence": CONFIDENCE})
+    result = against_naive(context, name, plain, context.model.main_metric, 0.0)
+    return relative_to_champion(context, gate, result, lambda: (True, "the naive model is asked by the same metric", {}))
 
 
 def against_naive(context: GateContext, name: str, gate: Gate, metric: str, margin: float) -> GateResult:
-    """Pass when the lower confidence bound of the improvement over the naive model lies above ``-margin``, else fail."""
+    """Pass when the lower bound of the improvement over the naive model is above ``-margin``, fail when the upper one leaves nothing.
+
+    The bounds are those of the gate's confidence.
+    """
     holdout = context.holdout
     found = compare(context, metric, holdout.naive, margin, gate.confidence)
     gain, needed = found.improvement, gate.min_n or MIN_N
@@ -32,8 +44,10 @@ def against_naive(context: GateContext, name: str, gate: Gate, metric: str, marg
         status, why = "inconclusive", f"{gain.n_effective:.0f} effective rows, or one class only, are too few to tell"
     elif gain.bounds[0] > -found.tolerated:
         status, why = "pass", "is better" if gain.bounds[0] > 0 else "is worse by less than the margin"
+    elif gain.bounds[1] <= -found.tolerated + _negligible(metric, found.reference):
+        status, why = "fail", "is not better by anything worth having" if not margin else "is worse by more than the margin"
     else:
-        status, why = "fail", "is not shown to be better" if not margin else "is not shown to be within the margin"
+        status, why = "inconclusive", "is not shown to be better" if not margin else "is not shown to be within the margin"
     return GateResult(
         name,
         status,
@@ -47,6 +61,10 @@ def against_naive(context: GateContext, name: str, gate: Gate, metric: str, marg
         f"{metric} {found.candidate:.4g} against {found.reference:.4g} of {holdout.naive_method}: {why}; improvement {show(gain)}.",
         {"metric": metric, "naive": holdout.naive_method, **found.data},
     )
+
+
+def _negligible(metric: str, reference: float) -> float:
+    return NEGLIGIBLE if metric in BOUNDED else NEGLIGIBLE_SHARE * abs(reference)
 
 
 def _around(metric: str, reference: float, gain: tuple[float, float]) -> tuple[float, float]:

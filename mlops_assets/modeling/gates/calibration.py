@@ -1,24 +1,39 @@
 """Refuses predicted probabilities that lie far from observed rates.
 
-The expected calibration error is pushed upward by noise, the more the fewer rows a bin has, so it is judged by a reflected bootstrap
-interval that takes this bias back. Without `max_error` the limit is a fifth of the outcome's standard deviation (at most 0.1):
-0.1 where half of the rows are positive, 0.028 where 2 % are, so that a constant 10 % does not pass there.
+The calibration error (:mod:`mlops_assets.modeling.calibration`) is judged by its interval. Without `max_error` the limit is a share of the
+outcome's standard deviation: :data:`SHARE` of it where the holdout has :data:`FULL_ROWS` effective rows, 0.06 where half of the rows are
+positive and 0.017 where 2 % are. Fewer rows cannot show so little, so the share grows with the noise, as 1 / sqrt(rows), up to
+:data:`LARGEST_SHARE`; a sound model is decided on from about 250 effective rows.
+
+Where the outcome moves from one stretch of training rows to the next, the level of the coming one cannot be known, so twice that move is
+allowed beside the limit (:mod:`mlops_assets.modeling.moves`).
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.bootstrap import CONFIDENCE, draw, reflected
+from mlops_assets.modeling.bootstrap import CONFIDENCE
 from mlops_assets.modeling.calibration import bins_of, calibration_error, claims_of, spiegelhalter, table_of
 from mlops_assets.modeling.gate_result import GateResult
 from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import decide, show
+from mlops_assets.modeling.gates.relative import relative_to_champion
+from mlops_assets.modeling.moves import usual_move
 from mlops_assets.spec.gates import Gate
 
-SHARE_OF_SD = 0.2
+if TYPE_CHECKING:
+    from mlops_assets.modeling.holdout import Holdout
+
+SHARE, FULL_ROWS, LARGEST_SHARE = 0.12, 1000, 0.22
 MIN_CALIBRATION_N = 100
+
+
+def share_of_deviation(n_effective: float) -> float:
+    """The limit in standard deviations of the outcome, for so many effective rows."""
+    return min(LARGEST_SHARE, max(SHARE, SHARE * math.sqrt(FULL_ROWS / max(n_effective, 1.0))))
 
 
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
@@ -31,19 +46,18 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     if not holdout.n:
         return GateResult(name, "inconclusive", None, "a small calibration error", detail="The holdout is empty.")
     claims = claims_of(holdout)
-    rate = float(claims.happened.mean())
-    limit = gate.max_error if gate.max_error is not None else SHARE_OF_SD * math.sqrt(rate * (1 - rate))
     bins = bins_of(claims, holdout.n_effective)
-    draws = draw({"error": calibration_error(claims, bins)}, holdout.blocks, seed=context.seed)["error"]
-    found = reflected(draws, holdout.blocks, holdout.n_effective, gate.confidence or CONFIDENCE)
+    confidence = gate.confidence or CONFIDENCE
+    found = calibration_error(claims, bins, holdout.blocks, holdout.n_effective, confidence)
+    rate = float(claims.happened.mean())
+    limit, allowed = _limit(holdout, gate, rate)
     status, why = decide(found, at_most=limit, min_n=gate.min_n or MIN_CALIBRATION_N)
     test = spiegelhalter(claims)
-    return GateResult(
+    result = GateResult(
         name,
         status,
         found.value,
-        f"expected calibration error at most {limit:.3g}"
-        + ("" if gate.max_error is not None else " (a fifth of the outcome's standard deviation)"),
+        f"calibration error at most {limit:.3g}{allowed}",
         found.bounds,
         found.n,
         found.n_effective,
@@ -54,6 +68,28 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
             "spiegelhalter": None if test is None else {"z": test[0], "p": test[1]},
         },
     )
+    return relative_to_champion(context, gate, result, lambda: _beside_the_champion(holdout, found.value, confidence))
+
+
+def _limit(holdout: Holdout, gate: Gate, rate: float) -> tuple[float, str]:
+    """The limit, and in words how it comes about."""
+    if gate.max_error is not None:
+        return gate.max_error, ""
+    share = share_of_deviation(holdout.n_effective)
+    plain = share * math.sqrt(rate * (1 - rate))
+    words = f" ({share:.3g} of the outcome's standard deviation"
+    move = usual_move(holdout, (holdout.train.y == 1).astype(float)) if holdout.task == "binary_classification" else 0.0
+    if not move:
+        return plain, f"{words})"
+    return math.hypot(plain, 2 * move), f"{words}, and twice the {move:.3g} by which it moves from one such stretch to the next)"
+
+
+def _beside_the_champion(holdout: Holdout, mine: float, confidence: float) -> tuple[bool, str, dict[str, Any]]:
+    """Whether the champion's calibration error on the same rows is at least as large; in words and numbers."""
+    assert holdout.champion is not None
+    claims = claims_of(holdout, holdout.champion)
+    found = calibration_error(claims, bins_of(claims, holdout.n_effective), holdout.blocks, holdout.n_effective, confidence)
+    return mine <= found.value, f"calibration error {mine:.4g} against the champion's {found.value:.4g}", {"champion": found.to_json()}
 
 
 def known_bad(bench: Bench) -> Cases:

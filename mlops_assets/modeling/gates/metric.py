@@ -9,15 +9,17 @@ and a slice with too few rows is inconclusive and named. That all slices pass wr
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
-from mlops_assets.modeling.gate_result import GateResult, Status, worst
+from mlops_assets.modeling.gate_result import RELATIVE, GateResult, Status, worst
 from mlops_assets.modeling.gates import beats_naive, champion
 from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN
 from mlops_assets.modeling.gates.context import MIN_N, MIN_SLICE_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, requirement, show
+from mlops_assets.modeling.gates.relative import better_than_champion
 from mlops_assets.modeling.metrics import metric_of
 from mlops_assets.modeling.metrics.pointwise import pointwise_loss
 from mlops_assets.modeling.synthetic import CLASSES
@@ -37,7 +39,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     if gate.versus == "naive":
         parts.append(beats_naive.against_naive(context, name, gate, gate.metric, gate.margin or 0.0))
     if gate.at_least is not None or gate.at_most is not None:
-        parts.append(_threshold(context, name, gate, gate.metric))
+        parts.append(_or_better(context, gate, gate.metric, _threshold(context, name, gate, gate.metric)))
     if len(parts) == 1:
         return parts[0]
     deciding = next(part for part in parts if part.status == worst(p.status for p in parts))
@@ -67,6 +69,21 @@ def _threshold(context: GateContext, name: str, gate: Gate, metric: str) -> Gate
         found.n_effective,
         f"{metric} {found.value:.4g}, interval {show(found)}: {why}.",
         {"metric": metric, "confidence": found.confidence},
+    )
+
+
+def _or_better(context: GateContext, gate: Gate, metric: str, result: GateResult) -> GateResult:
+    """The threshold's result; with `or: better_than_champion` a pass too where the model is shown to beat the champion on ``metric``."""
+    if gate.or_ is None:
+        return result
+    result = replace(result, required=f"{result.required}, or better than the champion")
+    if result.status == "pass":
+        return result
+    beats, words = better_than_champion(context, metric, gate.confidence)
+    if not beats:
+        return replace(result, detail=f"{result.detail} And it is not better than the champion: {words}.")
+    return replace(
+        result, status="pass", rule=RELATIVE, detail=f"Passes {RELATIVE}: it {words}. By itself {result.status}: {result.detail}"
     )
 
 

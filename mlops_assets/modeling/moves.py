@@ -1,0 +1,56 @@
+"""How much an outcome moves from one stretch of time to the next, as the training rows show it.
+
+In a world where it moves, the holdout's level differs from what any model could have learned, which is news and no fault. The measure is
+taken where nobody is judged: the training rows are cut, from the newest back, into stretches of as many rows as the holdout has.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.holdout import AS_OF
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mlops_assets.modeling.holdout import Holdout
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+STRETCHES = 12
+MIN_STRETCHES = 3
+"""Fewer stretches show too few moves to learn from: none is assumed then."""
+
+
+def usual_move(holdout: Holdout, values: Array) -> float:
+    """Root mean square move of the mean of ``values (training rows,)`` between neighbouring stretches, less what chance gives.
+
+    0 where rows are undated, where there are fewer than :data:`MIN_STRETCHES`, or where chance explains the moves. Rows of one moment stay
+    in one stretch; dependent rows count as many as they are worth in the holdout.
+    """
+    import numpy as np
+
+    table = holdout.train.table
+    if AS_OF not in table or not len(table) or not holdout.n or table[AS_OF].isna().any():
+        return 0.0
+    stretch = _stretches(table[AS_OF].to_numpy(dtype="datetime64[us]").astype("int64"), holdout.n)
+    size = np.bincount(stretch)
+    if len(size) < MIN_STRETCHES:
+        return 0.0
+    means = np.bincount(stretch, weights=values) / size
+    spread = np.bincount(stretch, weights=np.square(values - means[stretch])) / size
+    noise = spread / np.maximum(size * holdout.n_effective / holdout.n, 1.0)
+    squared = float((np.square(np.diff(means)) - noise[1:] - noise[:-1]).mean())
+    return math.sqrt(max(0.0, squared))
+
+
+def _stretches(moments: Array, rows: int) -> Array:
+    """Stretch ``(n,)`` of each row, 0 the newest; rows that are older than :data:`STRETCHES` of them are in the last."""
+    import numpy as np
+
+    _, place, count = np.unique(-moments, return_inverse=True, return_counts=True)
+    before = np.cumsum(count) - count
+    stretch = np.minimum((before + count / 2) // rows, STRETCHES - 1).astype(int)
+    found: Array = np.unique(stretch, return_inverse=True)[1][place]
+    return found
