@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 MIN_TIME_BLOCKS = 20
 """Fewer stretches of time than this say too little about the spread between them; rows are drawn instead."""
+STRETCHES = ("D", "12h", "6h", "3h", "h")
 MAX_UNDEFINED = 0.1
 """Where more of the resamples than this have no value, such as the AUC of one class, there is no interval."""
 _CHUNK = 2_000_000
@@ -39,7 +40,7 @@ class Blocks:
 
     code: Array
     count: int
-    unit: Literal["entity", "time", "row"]
+    unit: Literal["entity", "time", "alike", "row"]
 
     @property
     def n(self) -> int:
@@ -93,7 +94,7 @@ def choose_blocks(entity: pd.DataFrame | None, as_of: pd.Series | None, n: int) 
     """Blocks for ``n`` rows: by entity where an entity occurs more than once; else by time where there are at least
     :data:`MIN_TIME_BLOCKS` distinct stretches of it; else every row is its own block.
 
-    Times finer than a day are taken by UTC day, since neighbouring hours are alike.
+    Neighbouring moments are alike: stretches are UTC days, or where these are too few the longest of :data:`STRETCHES` that are enough.
     """
     import numpy as np
     import pandas as pd
@@ -104,9 +105,11 @@ def choose_blocks(entity: pd.DataFrame | None, as_of: pd.Series | None, n: int) 
         if count < n:
             return Blocks(code, count, "entity")
     if as_of is not None and n and as_of.notna().all():
-        code, days = pd.factorize(pd.to_datetime(as_of, utc=True).dt.floor("D"), sort=True)
-        if MIN_TIME_BLOCKS <= len(days) < n:
-            return Blocks(np.asarray(code), len(days), "time")
+        moments = pd.to_datetime(as_of, utc=True)
+        for stretch in STRETCHES:
+            code, found = pd.factorize(moments.dt.floor(stretch), sort=True)
+            if MIN_TIME_BLOCKS <= len(found) < n:
+                return Blocks(np.asarray(code), len(found), "time")
     return Blocks(np.arange(n), n, "row")
 
 

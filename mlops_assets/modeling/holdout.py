@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,19 +74,37 @@ class Holdout:
 
 def build_holdout(task: str, bundle: Bundle, training_set: TrainingSet, champion: Bundle | None = None) -> Holdout:
     """Score the holdout with every model. Rows are weighted equally: weights say what to learn from, not what to be judged by."""
-    from mlops_assets.modeling.bootstrap import choose_blocks, effective_n
-    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
-
     classes = tuple(bundle.classes)
     train, rows = _rows(training_set, "train", bundle.target), _rows(training_set, "holdout", bundle.target)
     prediction = predict(bundle, rows.table)
     naive, method = naive_prediction(task, train.y, rows.n, len(classes))
     scored, error = _champion(champion, bundle, rows.table)
-    entity = [column for column in training_set.entity if column in rows.table]
-    as_of = rows.table.get(AS_OF)
-    blocks = choose_blocks(rows.table[entity] if entity else None, as_of, rows.n)
-    n_effective = effective_n(blocks, pointwise_loss(rows.y, prediction, task)) if rows.n else 0.0
+    blocks, n_effective = _dependence(task, bundle, training_set.entity, rows, prediction)
     return Holdout(task, classes, train, rows, prediction, naive, method, scored, error, blocks, n_effective)
+
+
+def _dependence(task: str, bundle: Bundle, entity: Sequence[str], rows: Rows, prediction: Array) -> tuple[Blocks, float]:
+    """Which rows belong together, and how many independent ones they are worth.
+
+    Blocks by entity or time as :func:`~mlops_assets.modeling.bootstrap.choose_blocks` says, or of alike rows where the model errs on these
+    together and they leave fewer.
+    """
+    from mlops_assets.modeling.bootstrap import Blocks, choose_blocks, effective_n
+    from mlops_assets.modeling.likeness import alike_rows, err_together
+    from mlops_assets.modeling.metrics.pointwise import pointwise_loss, surprise
+
+    keys = [column for column in entity if column in rows.table]
+    blocks = choose_blocks(rows.table[keys] if keys else None, rows.table.get(AS_OF), rows.n)
+    if not rows.n:
+        return blocks, 0.0
+    worth = effective_n(blocks, pointwise_loss(rows.y, prediction, task))
+    group = alike_rows(rows.table, list(bundle.signature.features))
+    if group is not None:
+        alike = Blocks(group, int(group.max()) + 1, "alike")
+        error = surprise(rows.y, prediction, task)
+        if err_together(alike, error) and (fewer := effective_n(alike, error)) < worth:
+            return alike, fewer
+    return blocks, worth
 
 
 def predict(bundle: Bundle, table: pd.DataFrame) -> Array:
