@@ -185,17 +185,6 @@ def interval(draws: Draws, blocks: Blocks, n_effective: float, confidence: float
     return Interval(draws.value, low, high, blocks.n, n_effective, confidence)
 
 
-def reflected(draws: Draws, blocks: Blocks, n_effective: float, confidence: float = CONFIDENCE) -> Interval:
-    """Basic bootstrap interval: the percentiles reflected at the value, for statistics that noise biases upward.
-
-    A. Davison and D. Hinkley, Bootstrap Methods and their Application (1997), section 5.2. Cut at 0 from below.
-    """
-    low, high = _bounds(draws.resampled, blocks.count, confidence)
-    if low is None or high is None:
-        return Interval(draws.value, None, None, blocks.n, n_effective, confidence)
-    return Interval(draws.value, max(0.0, 2 * draws.value - high), max(0.0, 2 * draws.value - low), blocks.n, n_effective, confidence)
-
-
 def _bounds(resampled: Array, count: int, confidence: float) -> tuple[float | None, float | None]:
     import numpy as np
     from scipy import stats

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_assets.modeling.signature import ModelingError
+from mlops_assets.modeling.signature import BundleInputError, ModelingError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,10 @@ def _dependence(task: str, bundle: Bundle, entity: Sequence[str], rows: Rows, pr
     if not rows.n:
         return blocks, 0.0
     worth = effective_n(blocks, pointwise_loss(rows.y, prediction, task))
-    group = alike_rows(rows.table, list(bundle.signature.features))
+    try:
+        group = alike_rows(rows.table, list(bundle.signature.features))
+    except BundleInputError:
+        group = None  # the gate of consistency says what does not fit the signature
     if group is not None:
         alike = Blocks(group, int(group.max()) + 1, "alike")
         error = surprise(rows.y, prediction, task)

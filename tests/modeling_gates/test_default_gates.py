@@ -25,10 +25,11 @@ class TestBeatsNaive:
         assert result.interval[0] > 0.5
         assert result.n == 1000
 
-    def test_random_scores_fail(self) -> None:
-        y, _ = ranked(0.7, 1000)
-        rows, bundle = scored_set(y, np.random.default_rng(3).uniform(0.3, 0.7, 1000))
-        assert judged(model_of(), bundle, rows, "beats_naive").status == "fail"
+    def test_random_scores_fail_and_on_few_rows_they_are_inconclusive(self) -> None:
+        for n, status in ((3000, "fail"), (300, "inconclusive")):
+            y, _ = ranked(0.7, n)
+            rows, bundle = scored_set(y, np.random.default_rng(3).uniform(0.3, 0.7, n))
+            assert judged(model_of(), bundle, rows, "beats_naive").status == status
 
     def test_thirty_rows_cannot_tell(self) -> None:
         rows, bundle = scored_set(*ranked(0.95, 30))

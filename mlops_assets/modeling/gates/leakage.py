@@ -178,10 +178,9 @@ def _equal_rows(context: GateContext) -> Finding:
     learned, held = group[: len(train)], group[len(train) :]
     size = np.bincount(learned, minlength=int(group.max()) + 1)
     shared = int((size[held] > 0).sum())
-    data: dict[str, Any] = {"shared": shared, "among_training": int((size[learned] > 1).sum())}
-    text = (
-        f"{shared} of {len(judged)} holdout rows have an equal in training, {data['among_training']} of {len(train)} training rows another"
-    )
+    among = int((size[learned] > 1).sum())
+    data = {"shared": shared, "among_training": among}
+    text = f"{shared} of {len(judged)} holdout rows have an equal in training, {among} of {len(train)} training rows another"
     if AS_OF in judged and judged[AS_OF].notna().any():
         return Finding("not_applicable", f"{text}; they are dated, so a case may come again", data)
     low = wilson(shared / len(judged), len(np.unique(held)), EQUAL_CONFIDENCE)[0]
@@ -232,10 +231,7 @@ def known_bad(bench: Bench) -> Cases:
         ("the target copied into a feature, 2 % of it flipped", case(copied, {"copy": tuple(copies)})),
         ("the same entity on both sides", case(honest, {"entity": _ids(world, shared=True)}, ("entity",))),
         ("training labels that look into the holdout", case(honest, moments)),
-        (
-            "a third of the holdout taken from the training rows",
-            lambda: bench.context(honest, make_set(_repeated(world), groups), retrain=_relearn(world)),
-        ),
+        ("a third of the holdout taken from the training rows", lambda: bench.context(honest, repeated, retrain=_relearn(world))),
         ("a training that sees the holdout's outcomes", case(honest, retrain=lambda training_set, folder: _peeking(world))),
     ]
     if model.training.group_by:
