@@ -1,8 +1,8 @@
 """The bundle: everything that a trained model is, in one directory that runs no code when it is loaded.
 
-``bundle.json`` holds task, signature, classes, encoder, calibration, provenance and the SHA-256 of every other file; its own ``digest`` covers all of
-that, so one number stands for every byte. The estimator's files stand beside it: LightGBM's text, scikit-learn through skops, or
-what a Python estimator saved itself, whose module is imported only when the first row is scored.
+``bundle.json`` holds task, signature, classes, encoder, calibration, provenance and the SHA-256 of every other file; its own ``digest``
+covers all of that, so one number stands for every byte. The estimator's files stand beside it: LightGBM's text, scikit-learn through
+skops, or what a Python estimator saved itself, whose module is imported only when the first row is scored.
 """
 
 from __future__ import annotations

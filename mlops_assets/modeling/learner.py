@@ -59,12 +59,12 @@ class Learner:
             )
         return encoder, fitted, settled
 
-    def weighs(self, rows: np.ndarray) -> np.ndarray:
-        """Which of the rows at these positions count at all: those of a weight above 0."""
+    def counts(self, rows: np.ndarray) -> np.ndarray:
+        """How much the rows at these positions count by what is declared of them, whatever their class: 1 each, or their weights."""
         import numpy as np
 
         column = weight_column(self.model.training.weights)
-        return np.ones(len(rows), dtype=bool) if column is None else self.frame[column].to_numpy(dtype="float64")[rows] > 0
+        return np.ones(len(rows)) if column is None else self.frame[column].to_numpy(dtype="float64")[rows]
 
     def _settled(self, recipe: Recipe, rows: np.ndarray | None) -> Recipe:
         def split() -> tuple[Matrix, Matrix]:

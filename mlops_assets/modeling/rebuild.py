@@ -33,8 +33,8 @@ class Agreement:
 def compare(original: Bundle, rebuilt: Bundle, frame: pd.DataFrame) -> Agreement:
     """Compare a rebuilt model with the original.
 
-    LightGBM must have the same trees, encoder and calibration. Any other estimator must give exactly the same predictions on ``frame``, unless all bytes agree
-    anyway.
+    LightGBM must have the same trees, encoder and calibration. Any other estimator must give exactly the same predictions on ``frame``,
+    unless all bytes agree anyway.
     """
     import numpy as np
 

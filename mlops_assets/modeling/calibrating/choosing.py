@@ -1,7 +1,8 @@
 """Which map a model gets, and from which rows.
 
 The rows are training rows, scored by models of the same recipe that did not see them. Dated rows: the newest fifth, by a model of the
-rows before whose labels were final. Others: all of them by cross-validation, or one part of many rows.
+rows before whose labels were final. Others: all of them by cross-validation, or one part of many rows. Weights of rows count as they
+do in training, but balanced ones do not: what happens as often as it does is what probabilities are about.
 
 `auto` takes the sigmoid where the scores' log loss falls by more than chance allows: twice the fall is compared with chi-squared at
 :data:`LEVEL`, one degree of freedom for each parameter (S. Wilks, Annals of Mathematical Statistics 9, 1938). It never takes
@@ -50,10 +51,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Scored:
-    """Scores of training rows by models that did not see them; ``rows`` are positions among the training rows."""
+    """Scores of training rows by models that did not see them.
 
-    rows: np.ndarray
+    Attributes:
+        scores: P(positive) of shape (rows,), or (rows, classes).
+        y: class codes.
+        weight: above 0; they sum to the number of rows of one weight that would tell as much (L. Kish, "Survey Sampling", 1965).
+    """
+
     scores: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
 
 
 def choose(learner: Learner, recipe: Recipe) -> Choice:
@@ -75,12 +83,13 @@ def choose(learner: Learner, recipe: Recipe) -> Choice:
         scored = _scored(learner, recipe)
     except ModelingError as error:
         return Choice(None, f"none: no rows to fit it on, since {error}", lost=True)
-    y, classes = learner.y[scored.rows], len(learner.target.classes)
-    if few := _too_few(y, classes):
+    classes = len(learner.target.classes)
+    if few := _too_few(scored, classes):
         return Choice(None, f"none: {few}", lost=True)
-    found: Any = (fit_isotonic if wanted == "isotonic" else fit_sigmoid)(scored.scores, y, classes)
-    if wanted == "auto" and not _needed(found, scored.scores, y, classes):
-        return Choice(None, f"none: {len(y)} rows show no need of it")
+    fit: Any = fit_isotonic if wanted == "isotonic" else fit_sigmoid
+    found = fit(scored.scores, scored.y, scored.weight, classes)
+    if wanted == "auto" and not _needed(found, scored, classes):
+        return Choice(None, f"none: {len(scored.y)} rows show no need of it")
     return Choice(found, str(found))
 
 
@@ -94,27 +103,31 @@ def _scored(learner: Learner, recipe: Recipe) -> _Scored:
     for fold in folds:
         if len(np.unique(learner.y[fold.train])) < len(learner.target.classes):
             raise ModelingError(f"the {len(fold.train)} rows to learn from do not hold every class.")
-        valid = fold.valid[learner.weighs(fold.valid)]
+        valid = fold.valid[learner.counts(fold.valid) > 0]
         encoder, fitted, _ = learner.learn(recipe, fold.train)
         if len(valid):
             rows.append(valid)
             scores.append(fitted.predict(encoder.transform(learner.frame.iloc[valid])))
     if not rows:
         raise ModelingError("every row weighs 0.")
-    return _Scored(np.concatenate(rows), np.concatenate(scores))
+    places = np.concatenate(rows)
+    weight = learner.counts(places)
+    return _Scored(np.concatenate(scores), learner.y[places], weight * (weight.sum() / (weight**2).sum()))
 
 
-def _too_few(y: np.ndarray, classes: int) -> str | None:
+def _too_few(scored: _Scored, classes: int) -> str | None:
     import numpy as np
 
-    rarest = int(np.bincount(y.astype("int64"), minlength=classes).min())
-    if len(y) >= LEAST_ROWS and rarest >= LEAST_OF_CLASS:
+    of_class = np.bincount(scored.y.astype("int64"), scored.weight, minlength=classes)
+    rows, rarest = float(of_class.sum()), float(of_class.min())
+    if rows >= LEAST_ROWS and rarest >= LEAST_OF_CLASS:
         return None
-    return f"{len(y)} rows with {rarest} of the rarest class are too few to fit it on; it takes {LEAST_ROWS} with {LEAST_OF_CLASS} of each"
+    return f"{rows:.0f} rows with {rarest:.0f} of the rarest class are too few to fit it on; it takes {LEAST_ROWS} and {LEAST_OF_CLASS}"
 
 
-def _needed(found: Calibration, scores: np.ndarray, y: np.ndarray, classes: int) -> bool:
+def _needed(found: Calibration, scored: _Scored, classes: int) -> bool:
     from scipy import stats
 
-    fall = log_loss(scores, y) - log_loss(found.apply(scores), y)
+    mended = found.apply(scored.scores)
+    fall = log_loss(scored.scores, scored.y, scored.weight) - log_loss(mended, scored.y, scored.weight)
     return bool(2 * fall > stats.chi2.ppf(LEVEL, classes))
