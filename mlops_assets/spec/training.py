@@ -87,7 +87,9 @@ class Training(Spec):
         0.2, description="Newest matured part kept for judging; a share where data is undated."
     )
     group_by: Annotated[Texts, _ROWS] = Field((), description="Columns whose values never stand on both sides of the split.")
-    weights: Annotated[HalfLife | str, _ROWS] = Field("none", description="none, balanced, the name of a column, or {half_life: 60d}.")
+    weights: Annotated[HalfLife | str, _ROWS] = Field(
+        "none", description="none, balanced (by class; `calibrate` brings probabilities back), the name of a column, or {half_life: 60d}."
+    )
     estimator: Annotated[Estimator, _LEARNING] = Field(Estimator(lightgbm={}), description="What learns.")
     calibrate: Annotated[Literal["auto", "isotonic", "sigmoid", "none"], _LEARNING, WhenSet()] = Field(
         "auto",

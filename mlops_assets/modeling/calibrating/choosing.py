@@ -85,13 +85,13 @@ def choose(learner: Learner, recipe: Recipe) -> Choice:
     try:
         folds = _folds(learner)
     except ModelingError as error:
-        return Choice(None, f"none: no rows to fit it on, since {error}", lost=True)
+        return Choice(None, f"none: no rows to fit it on, since {error.found}", lost=True)
     if few := _too_few(learner, folds):
         return Choice(None, f"none: {few}", lost=True)
     try:
         scored = _scored(learner, recipe, folds)
     except ModelingError as error:
-        return Choice(None, f"none: the model cannot be trained on a part of its rows, since {error}", lost=True)
+        return Choice(None, f"none: the model cannot be trained on a part of its rows, since {error.found}", lost=True)
     fit: Any = fit_isotonic if wanted == "isotonic" else fit_sigmoid
     found = fit(scored.scores, scored.y, scored.weight, classes)
     if wanted == "auto" and not _needed(found, scored, classes):

@@ -33,7 +33,7 @@ MIN_CALIBRATION_N = 100
 
 def share_of_deviation(n_effective: float) -> float:
     """The limit in standard deviations of the outcome, for so many effective rows."""
-    return min(LARGEST_SHARE, max(SHARE, SHARE * (FULL_ROWS / max(n_effective, 1.0)) ** (2 / 3)))
+    return min(LARGEST_SHARE, max(SHARE, SHARE * math.pow(FULL_ROWS / max(n_effective, 1.0), 2 / 3)))
 
 
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
@@ -90,7 +90,8 @@ def _beside_the_champion(holdout: Holdout, mine: float, confidence: float) -> tu
     claims = claims_of(holdout, holdout.champion)
     found = calibration_error(claims, bins_of(claims, holdout.n_effective), holdout.blocks, holdout.n_effective, confidence)
     noise = 0.0 if found.high is None else (found.high - found.value) / 2
-    return mine <= found.value + noise, f"calibration error {mine:.4g} against the champion's {found.value:.4g}", {"champion": found.to_json()}
+    words = f"calibration error {mine:.4g} against the champion's {found.value:.4g}"
+    return mine <= found.value + noise, words, {"champion": found.to_json()}
 
 
 def known_bad(bench: Bench) -> Cases:
