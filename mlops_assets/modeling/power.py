@@ -1,9 +1,10 @@
 """How many effective rows each gate of a model needs, told before there is a model.
 
 A gate passes where the whole of its interval does. So it needs as many rows as make a sound model pass with a probability of
-:data:`POWER`: ``n = ((z_confidence + z_power) * spread / distance)²``, where the spread is that of
+:data:`POWER`: ``n = ((z_confidence + z_power) * spread / distance)² + z_confidence² / 2``, where the spread is that of
 :mod:`mlops_assets.modeling.metric_spread` and the distance lies between what a sound model scores and the limit (S.-C. Chow, J. Shao and
-H. Wang, Sample Size Calculations in Clinical Research, 2003, chapter 3). Rows that depend on each other count as what they are worth.
+H. Wang, Sample Size Calculations in Clinical Research, 2003, chapter 3; the last term for few rows: W. Guenther, The American Statistician
+35, 1981). Rows that depend on each other count as what they are worth.
 
 What is not known is assumed (:class:`Assumed`) and said. A gate that looks at every row by itself, or at none, needs none.
 """
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from mlops_assets.spec.model import Model
 
 POWER = 0.9
+SOUND = 0.75
+"""What a sound model scores on a fixed scale."""
 BEYOND, BEYOND_SHARE = 0.05, 0.1
 """By how much a sound model is better than a threshold: on a fixed scale, and as a share of others."""
 DISTURBED = 0.9
@@ -45,22 +48,16 @@ class Assumed:
     """What is known of data and model, or assumed.
 
     Attributes:
-        rate: share of positives (multiclass: of the rows for which the named class is right).
-        value: what a sound model scores, by metric; such as what the champion scores.
+        rate: share of positives; of several classes that of the rarest.
+        value: what a sound model scores, by metric, such as what the newest version does. Of others that it is 0.75 on a fixed scale.
         groups: shares of the values of a column that slices or fairness go by; two equal ones where it is not known.
-        known: names of the attributes that were counted in data.
+        known: where the numbers come from, in words; empty where nothing is known.
     """
 
     rate: float = 0.2
-    value: Mapping[str, float] = field(default_factory=lambda: {"roc_auc": 0.75, "rmse": 1.0})
+    value: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    known: frozenset[str] = frozenset()
-
-    @property
-    def words(self) -> str:
-        """What is not known, in words."""
-        rate = f"a base rate of {self.rate:.2g}"
-        return f"{rate} counted" if "rate" in self.known else f"{rate} assumed"
+    known: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,8 @@ def rows_for(deviation: float, distance: float, confidence: float | None, power:
     """Rows on which the interval of a value lies beyond a limit at ``distance`` with probability ``power``; infinite at none."""
     if distance <= 0:
         return math.inf
-    return ((_z((1 + (confidence or CONFIDENCE)) / 2) + _z(power)) * deviation / distance) ** 2
+    z = _z((1 + (confidence or CONFIDENCE)) / 2)
+    return ((z + _z(power)) * deviation / distance) ** 2 + z * z / 2
 
 
 def _beats_naive(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:
@@ -103,7 +101,7 @@ def _versus_naive(model: Model, confidence: float, assumed: Assumed) -> tuple[fl
     1959, chapter 6); the RMSE of normal errors, s of the naive one's, by 1/2 + s²/2 - s³.
     """
     if model.task == "binary_classification":
-        value = assumed.value.get("roc_auc", 0.75)
+        value = max(_value("roc_auc", assumed), 0.5)
         return rows_for(spread("roc_auc", value, assumed.rate) or 0.0, value - 0.5, confidence), f"roc_auc of {value:.3g}"
     if model.task == "multiclass_classification":
         return rows_for(math.sqrt(2 * GAIN), GAIN, confidence), f"log_loss better by {GAIN:g}"
@@ -176,7 +174,7 @@ def _threshold(gate: Gate, metric: str, limit: float, assumed: Assumed, above: i
     value = limit + above * (BEYOND if metric in BOUNDED else BEYOND_SHARE * abs(limit))
     if metric in BOUNDED and metric != "r2":
         value = min(max(value, limit / 2), (1 + limit) / 2)
-    if known is not None and metric in assumed.known and (known - limit) * above > 0 and GREATER_IS_BETTER[metric] == (above > 0):
+    if known is not None and (known - limit) * above > 0 and GREATER_IS_BETTER[metric] == (above > 0):
         value = known
     deviation = spread(metric, value, assumed.rate)
     if deviation is None:
@@ -230,7 +228,7 @@ _RULES: Mapping[str, _Rule] = {
 
 
 def _value(metric: str, assumed: Assumed) -> float:
-    return assumed.value.get(metric, 0.75 if metric in BOUNDED else 1.0)
+    return assumed.value.get(metric, SOUND if metric in BOUNDED else 1.0)
 
 
 def _shares(column: str, assumed: Assumed) -> tuple[float, ...]:
