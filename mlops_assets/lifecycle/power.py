@@ -101,7 +101,7 @@ def holdout_power(workspace: Workspace, name: str, table: pa.Table | None = None
     if brought is None:
         return None
     groups = {column: _shares(rows[column]) for column in _columns(model) if column in rows}
-    assumed = Assumed(rate, _scores(workspace, name), groups, "counted")
+    assumed = Assumed(rate, _scores(workspace, name), groups)
     return HoldoutPower(model, brought, assumed, standings(needs(model, assumed), brought))
 
 

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from mlops_assets.spec.model import Model
 
 POWER = 0.9
-SOUND = 0.75
-"""What a sound model scores on a fixed scale."""
+SOUND: Mapping[str, float] = {"roc_auc": 0.75, "r2": 0.3}
+"""What a sound model scores."""
 BEYOND, BEYOND_SHARE = 0.05, 0.1
 """By how much a sound model is better than a threshold: on a fixed scale, and as a share of others."""
 DISTURBED = 0.9
 """Correlation of a metric's noise with that on disturbed features."""
-GAIN, EXPLAINED = 0.1, 0.2
-"""Nats by which a sound model is better than the naive one, and the share of a number's variance that it explains."""
+GAIN = 0.1
+"""Nats by which a sound model of several classes is better than the naive one."""
 MOST = 10_000_000
 """More rows than this are said to be no number of rows."""
 
@@ -49,15 +49,13 @@ class Assumed:
 
     Attributes:
         rate: share of positives; of several classes that of the rarest.
-        value: what a sound model scores, by metric, such as what the newest version does. Of others that it is 0.75 on a fixed scale.
+        value: what a sound model scores, by metric, such as what the newest version does; of others see :data:`SOUND`.
         groups: shares of the values of a column that slices or fairness go by; two equal ones where it is not known.
-        known: where the numbers come from, in words; empty where nothing is known.
     """
 
     rate: float = 0.2
     value: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    known: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,9 @@ def _versus_naive(model: Model, confidence: float, assumed: Assumed) -> tuple[fl
         return rows_for(spread("roc_auc", value, assumed.rate) or 0.0, value - 0.5, confidence), f"roc_auc of {value:.3g}"
     if model.task == "multiclass_classification":
         return rows_for(math.sqrt(2 * GAIN), GAIN, confidence), f"log_loss better by {GAIN:g}"
-    s = math.sqrt(1 - EXPLAINED)
-    return rows_for(math.sqrt(0.5 + s * s / 2 - s**3), 1 - s, confidence), f"explaining {EXPLAINED:.0%} of the variance"
+    explained = min(max(_value("r2", assumed), 0.0), 0.99)
+    s = math.sqrt(1 - explained)
+    return rows_for(math.sqrt(0.5 + s * s / 2 - s**3), 1 - s, confidence), f"r2 of {explained:.3g}"
 
 
 def _champion(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:
@@ -170,18 +169,18 @@ def _metric(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:
 
 def _threshold(gate: Gate, metric: str, limit: float, assumed: Assumed, above: int) -> tuple[float, str]:
     """A metric beyond a limit, for the smallest slice where there are such: each of k passes with the k-th root of the power."""
-    known = assumed.value.get(metric)
+    known = assumed.value.get(metric, SOUND.get(metric))
     value = limit + above * (BEYOND if metric in BOUNDED else BEYOND_SHARE * abs(limit))
     if metric in BOUNDED and metric != "r2":
         value = min(max(value, limit / 2), (1 + limit) / 2)
-    if known is not None and (known - limit) * above > 0 and GREATER_IS_BETTER[metric] == (above > 0):
-        value = known
+    if known is not None and GREATER_IS_BETTER[metric] == (above > 0) and (metric in assumed.value or (known - value) * above > 0):
+        value = known if (known - limit) * above > 0 else value
     deviation = spread(metric, value, assumed.rate)
     if deviation is None:
         return 0.0, "any"
     shares = (1.0,) if gate.slice is None else _shares(gate.slice, assumed)
     rows = max(rows_for(deviation, abs(value - limit), gate.confidence, POWER ** (1 / len(shares))), gate.min_n or MIN_SLICE_N)
-    where = "" if gate.slice is None else f" for each of {len(shares)} {gate.slice}"
+    where = "" if gate.slice is None else f" for each value of {gate.slice}"
     return rows / min(shares), f"{metric} of {value:.3g}{where}"
 
 
@@ -200,12 +199,12 @@ def _fairness(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:
     variance = chosen * (1 - chosen) * (1 / shares[0] + 1 / shares[-1]) / of
     limit = gate.at_least if kind.endswith("ratio") else gate.at_most
     if limit is None or limit <= 0:
-        return MIN_SLICE_N / shares[0], f"{len(shares)} groups of {gate.attribute}"
+        return MIN_SLICE_N / shares[0], f"groups of {gate.attribute}"
     distance = limit
     if kind.endswith("ratio"):
         distance, variance = -math.log(limit), variance / chosen**2
     rows = rows_for(math.sqrt(variance), distance, gate.confidence, (1 + POWER) / 2)
-    return max(rows, (gate.min_n or MIN_SLICE_N) / shares[0]), f"{len(shares)} groups of {gate.attribute} treated alike"
+    return max(rows, (gate.min_n or MIN_SLICE_N) / shares[0]), f"groups of {gate.attribute} treated alike"
 
 
 def _robustness(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:
@@ -228,7 +227,7 @@ _RULES: Mapping[str, _Rule] = {
 
 
 def _value(metric: str, assumed: Assumed) -> float:
-    return assumed.value.get(metric, SOUND if metric in BOUNDED else 1.0)
+    return assumed.value.get(metric, SOUND.get(metric, 0.75 if metric in BOUNDED else 1.0))
 
 
 def _shares(column: str, assumed: Assumed) -> tuple[float, ...]:
