@@ -10,6 +10,7 @@ T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Sta
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -154,32 +155,30 @@ class Resampling:
     """
 
     def __init__(self, blocks: Blocks, seed: int) -> None:
+        import numpy as np
+
         self.blocks = blocks
         self.seed = seed
-        self._kept: dict[int, Array] = {}
+        self._random = np.random.default_rng(seed)
+        self._kept: list[Array] = []
 
     def chunks(self, total: int) -> Iterator[Array]:
         """How often each block was drawn ``(some resamples, blocks)``, until there are ``total`` resamples."""
-        step = max(1, min(1000, _CHUNK // max(self.blocks.n, 1)))
-        for start in range(0, total, step):
-            wanted = min(step, total - start)
-            kept = self._kept.get(start)
-            if kept is None or len(kept) < wanted:
-                kept = self._draw(start, wanted)
-            yield kept[:wanted]
-
-    def _draw(self, start: int, resamples: int) -> Array:
         import numpy as np
 
-        count, random = self.blocks.count, np.random.default_rng([self.seed, start])
-        width = np.uint16 if count <= 2**16 else np.uint32
-        # That one block is drawn more than 255 times happens once in 10 ** 500 resamples.
-        counts = np.empty((resamples, count), np.uint8)
-        for row in counts:
-            row[:] = np.bincount(random.integers(0, count, count, dtype=width), minlength=count)
-        if (start + resamples) * count <= _KEPT:
-            self._kept[start] = counts
-        return counts
+        step = max(1, _CHUNK // max(self.blocks.n, 1))
+        if total * self.blocks.count > _KEPT:
+            random = np.random.default_rng(self.seed)
+            yield from (_counts(random, min(step, total - start), self.blocks.count) for start in range(0, total, step))
+            return
+        start = 0
+        for place in itertools.count():
+            if start >= total:
+                return
+            if place == len(self._kept):
+                self._kept.append(_counts(self._random, min(step, total - start), self.blocks.count))
+            yield self._kept[place][: total - start]
+            start += len(self._kept[place])
 
 
 def draw(
@@ -269,3 +268,14 @@ def _block_sums(values: Array, blocks: Blocks) -> Array:
         return values
     columns = [np.bincount(blocks.code, weights=column, minlength=blocks.count) for column in values.T]
     return np.stack(columns, axis=1)
+
+
+def _counts(random: np.random.Generator, resamples: int, blocks: int) -> Array:
+    """How often each block was drawn ``(resamples, blocks)``."""
+    import numpy as np
+
+    counts = np.empty((resamples, blocks), np.uint8)
+    for row in counts:
+        # That a block is drawn more than 255 times, as a byte can say, happens once in 10 ** 500 resamples.
+        row[:] = np.bincount(random.integers(0, blocks, blocks), minlength=blocks)
+    return counts

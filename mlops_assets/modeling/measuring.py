@@ -96,12 +96,12 @@ def evaluate_holdout(
 
 
 def _measure(metrics: list[Metric], holdout: Holdout, seed: int) -> dict[str, dict[str, Any]]:
-    from mlops_assets.modeling.bootstrap import Draws, draw, interval
+    from mlops_assets.modeling.bootstrap import Draws, interval
 
     models = {"candidate": holdout.prediction, "naive": holdout.naive, "champion": holdout.champion}
     known = {who: prediction for who, prediction in models.items() if prediction is not None}
-    statistics = {f"{who}/{m.name}": m.prepare(holdout.y, p) for who, p in known.items() for m in metrics} if holdout.n else {}
-    draws = draw(statistics, holdout.blocks, seed=seed)
+    wanted = {f"{who}/{m.name}": (m.name, p) for who, p in known.items() for m in metrics} if holdout.n else {}
+    draws = dict(zip(wanted, holdout.measure(list(wanted.values()), seed), strict=True))
 
     def number(found: Draws) -> dict[str, Any]:
         return interval(found, holdout.blocks, holdout.n_effective).to_json()
@@ -122,20 +122,20 @@ def _measure(metrics: list[Metric], holdout: Holdout, seed: int) -> dict[str, di
 
 
 def _slices(metrics: list[Metric], holdout: Holdout, column: str, seed: int) -> dict[str, Any]:
-    from mlops_assets.modeling.bootstrap import draw, effective_n, interval
-    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
+    from mlops_assets.modeling.bootstrap import interval
     from mlops_assets.modeling.slices import slices_of
 
     result: dict[str, Any] = {}
     for value, inside in slices_of(holdout.rows.table, column):
-        y, prediction, blocks = holdout.y[inside], holdout.prediction[inside], holdout.blocks.take(inside)
-        worth = effective_n(blocks, pointwise_loss(y, prediction, holdout.task))
-        draws = draw({m.name: m.prepare(y, prediction) for m in metrics}, blocks, seed=seed)
+        part = holdout.take(inside)
+        draws = part.measure([(m.name, part.prediction) for m in metrics], seed)
         result[value] = {
-            "n": len(y),
-            "n_effective": round(worth, 1),
-            "outcomes": _outcomes(holdout, y),
-            "metrics": {name: interval(found, blocks, worth).to_json() for name, found in draws.items()},
+            "n": part.n,
+            "n_effective": round(part.n_effective, 1),
+            "outcomes": _outcomes(holdout, part.y),
+            "metrics": {
+                m.name: interval(found, part.blocks, part.n_effective).to_json() for m, found in zip(metrics, draws, strict=True)
+            },
         }
     return result
 

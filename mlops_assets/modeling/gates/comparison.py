@@ -48,17 +48,12 @@ def compare(context: GateContext, metric_name: str, reference: Array, margin: fl
     """
     import numpy as np
 
-    from mlops_assets.modeling.bootstrap import Draws, draw, interval
+    from mlops_assets.modeling.bootstrap import Draws, interval
     from mlops_assets.modeling.metrics import metric_of
 
     holdout = context.holdout
     metric = metric_of(metric_name, holdout.task)
-    found = draw(
-        {"mine": metric.prepare(holdout.y, holdout.prediction), "other": metric.prepare(holdout.y, reference)},
-        holdout.blocks,
-        seed=context.seed,
-    )
-    mine, other = found["mine"], found["other"]
+    mine, other = holdout.measure([(metric_name, holdout.prediction), (metric_name, reference)], context.seed)
     value = float(metric.improvement(np.asarray(mine.value), np.asarray(other.value)))
     difference = Draws(value, metric.improvement(mine.resampled, other.resampled))
     tolerated = margin if metric.row.bounded else margin * abs(other.value)

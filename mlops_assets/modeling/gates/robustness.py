@@ -49,7 +49,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     for repeat in range(REPEATS):
         disturbed = _noisy(frame, features, gate.scale, random) if gate.robustness == "noise" else _blanked(frame, gate.scale, random)
         statistics[f"disturbed {repeat}"] = metric.prepare(holdout.y, np.asarray(bundle.predict(disturbed), float))
-    draws = draw(statistics, holdout.blocks, seed=context.seed)
+    draws = draw(statistics, holdout.blocks, seed=context.seed, resampling=holdout.resampling(context.seed))
     calm = draws.pop("calm")
     value = float(np.mean([metric.improvement(np.asarray(calm.value), np.asarray(d.value)) for d in draws.values()]))
     resampled = np.mean([metric.improvement(calm.resampled, d.resampled) for d in draws.values()], axis=0)
