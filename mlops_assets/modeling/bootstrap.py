@@ -110,7 +110,7 @@ def choose_blocks(entity: pd.DataFrame | None, as_of: pd.Series | None, n: int) 
         if count < n:
             return Blocks(code, count, "entity")
     if as_of is not None and n and as_of.notna().all():
-        moments = pd.to_datetime(as_of, utc=True)
+        moments = pd.to_datetime(as_of, utc=True, cache=False)
         for stretch in STRETCHES:
             code, found = pd.factorize(moments.dt.floor(stretch), sort=True)
             if MIN_TIME_BLOCKS <= len(found) < n:
@@ -146,6 +146,10 @@ def effective_n(blocks: Blocks, values: Array) -> float:
 def resamples_for(n: int) -> int:
     """How many resamples: 1,000, fewer on many rows, where intervals are narrow anyway, but never under 200."""
     return int(min(1000, max(200, 40_000_000 // max(n, 1))))
+
+
+SHOWN_RESAMPLES = 250
+"""For intervals that are shown and that nothing is decided by: their bounds are exact to a tenth of their width."""
 
 
 class Resampling:

@@ -79,15 +79,18 @@ class Holdout:
         found: Resampling = self._known.setdefault(("resampling", seed), Resampling(self.blocks, seed))
         return found
 
-    def measure(self, wanted: Sequence[tuple[str, Array]], seed: int) -> list[Draws]:
-        """Each metric of each prediction ``(name, prediction)`` on the rows and on their resamples; what was measured before is known."""
+    def measure(self, wanted: Sequence[tuple[str, Array]], seed: int, resamples: int | None = None) -> list[Draws]:
+        """Each metric of each prediction ``(name, prediction)`` on the rows and on their resamples; what was measured before is known.
+
+        ``resamples``: default: as many as intervals that decide need.
+        """
         from mlops_assets.modeling.bootstrap import draw
         from mlops_assets.modeling.metrics import metric_of
 
-        keys = [(name, id(prediction), seed) for name, prediction in wanted]
+        keys = [(name, id(prediction), seed, resamples) for name, prediction in wanted]
         new = {key: pair for key, pair in zip(keys, wanted, strict=True) if key not in self._known}
         statistics = {str(key): metric_of(name, self.task).prepare(self.y, p) for key, (name, p) in new.items()}
-        draws = draw(statistics, self.blocks, seed=seed, resampling=self.resampling(seed)) if new else {}
+        draws = draw(statistics, self.blocks, seed=seed, resamples=resamples, resampling=self.resampling(seed)) if new else {}
         # The prediction is kept too, so that no other array gets its id.
         self._known.update({key: (prediction, draws[str(key)]) for key, (_, prediction) in new.items()})
         return [self._known[key][1] for key in keys]
