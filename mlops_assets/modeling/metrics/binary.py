@@ -61,6 +61,8 @@ def roc_auc(y: Array, prediction: Array) -> Statistic:
     """Mann-Whitney form with half credit for ties: Hanley and McNeil, Radiology 143 (1982)."""
     import numpy as np
 
+    if _constant(prediction):
+        return _of_classes(y, lambda positives, negatives: np.where((positives > 0) & (negatives > 0), 0.5, np.nan))
     positive, negative = (_by_score(prediction, y == 1, 1), _by_score(prediction, y != 1, 1))
     lower = np.searchsorted(prediction[negative], prediction[positive], side="left")
     upper = np.searchsorted(prediction[negative], prediction[positive], side="right")
@@ -82,6 +84,8 @@ def _pr_auc(y: Array, prediction: Array) -> Statistic:
     """Average precision: the sum of precision times the gain in recall, over falling thresholds."""
     import numpy as np
 
+    if _constant(prediction):
+        return _of_classes(y, lambda positives, negatives: np.where(positives > 0, positives / (positives + negatives), np.nan))
     positive, negative = (_by_score(prediction, y == 1, -1), _by_score(prediction, y != 1, -1))
     found_until = np.searchsorted(-prediction[positive], -prediction[positive], side="right")
     wrong_until = np.searchsorted(-prediction[negative], -prediction[positive], side="right")
@@ -98,6 +102,18 @@ def _pr_auc(y: Array, prediction: Array) -> Statistic:
         return area
 
     return Statistic(over=over)
+
+
+def _constant(score: Array) -> bool:
+    """Whether all rows have one score, as the naive model gives: then nothing has to be sorted."""
+    return len(score) > 0 and bool((score == score[0]).all())
+
+
+def _of_classes(y: Array, combine: Callable[[Array, Array], Array]) -> Statistic:
+    """What depends on the numbers of positives and negatives alone."""
+    import numpy as np
+
+    return Statistic(np.column_stack([y == 1, y != 1]).astype(float), lambda s: combine(s[:, 0], s[:, 1]))
 
 
 def _by_score(score: Array, chosen: Array, way: int) -> Array:
@@ -117,7 +133,7 @@ def _cumulated(weights: Array) -> Array:
     if weights.dtype.kind in "ui":
         kind = np.dtype(np.int32 if weights.shape[1] * np.iinfo(weights.dtype).max < 2**31 else np.int64)
     sums = np.zeros((len(weights), weights.shape[1] + 1), kind)
-    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    np.cumsum(weights, axis=1, dtype=kind, out=sums[:, 1:])
     return sums
 
 
