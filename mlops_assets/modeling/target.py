@@ -76,7 +76,8 @@ class Target:
             return numbers
         codes = {value: float(code) for code, value in enumerate(self.classes)}
         places, found = distinct(values)
-        return np.array([*(codes.get(_plain(value), np.nan) for value in found), np.nan])[places]
+        known = np.array([*(codes.get(_plain(value), np.nan) for value in found), np.nan])
+        return np.take(known, places)
 
 
 def _plain(value: Any) -> Any:

@@ -129,9 +129,9 @@ def _cumulated(weights: Array) -> Array:
     """Running sums ``(b, n + 1)`` of ``weights (b, n)``, from 0 on; whole weights stay whole, and exact."""
     import numpy as np
 
-    kind = np.dtype(float)
+    kind: Any = float
     if weights.dtype.kind in "ui":
-        kind = np.dtype(np.int32 if weights.shape[1] * np.iinfo(weights.dtype).max < 2**31 else np.int64)
+        kind = np.int32 if weights.shape[1] * np.iinfo(weights.dtype).max < 2**31 else np.int64
     sums = np.zeros((len(weights), weights.shape[1] + 1), kind)
     np.cumsum(weights, axis=1, dtype=kind, out=sums[:, 1:])
     return sums
