@@ -107,7 +107,8 @@ def texts(column: pd.Series, feature: Feature) -> np.ndarray:
 
     values = column.astype(object).to_numpy(dtype=object)
     missing = pd.isna(values)
-    if bad := [i for i in np.flatnonzero(~missing) if not isinstance(values[i], str)]:
+    plain = pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
+    if not plain and (bad := [i for i in np.flatnonzero(~missing) if not isinstance(values[i], str)]):
         raise BundleInputError([InputProblem(int(bad[0]), feature.name, f"needs text, found {type(values[bad[0]]).__name__}")])
     result = values.copy()
     result[missing] = None
