@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.data.training_sets.positive import positive_class
 from mlops_assets.lifecycle.bundles import EVALUATIONS
 from mlops_assets.lifecycle.records import kept_version, record_of
+from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN
+from mlops_assets.modeling.gates.context import MIN_N
 from mlops_assets.modeling.holdout_power import LARGEST_SHARE, Brought, Standing, shortest_of_all, standings
 from mlops_assets.modeling.power import Assumed, needs
 from mlops_assets.spec.gates import gate_names
@@ -59,7 +62,17 @@ class HoldoutPower:
         if (size := shortest_of_all(few)) is not None:
             return found, f"Write `holdout: {self.brought.written(size)}`, or ask less of them: a wider margin, a limit further off."
         longest = self.brought.written(self.brought.longest)
-        return found, f"Not even {longest}, the longest possible, would do: ask less of them, by a wider margin or a limit further off."
+        less = self._wider_margin or "a wider margin or a limit further off"
+        return found, f"Not even {longest}, the longest possible, would do for all: ask less of them, such as {less}."
+
+    @property
+    def _wider_margin(self) -> str | None:
+        """A margin to the champion that this holdout decides, as the definition says it; rows grow with the inverse of its square."""
+        gate, standing = self.model.default_gate("champion"), {one.gate: one for one in self.undecided}.get("champion")
+        if standing is None or not standing.needs or standing.has < MIN_N:
+            return None
+        margin = (DEFAULT_MARGIN if gate.margin is None else gate.margin) * math.sqrt(standing.needs / standing.has)
+        return f"`{{gate: champion, margin: {math.ceil(100 * margin) / 100:g}}}`"
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

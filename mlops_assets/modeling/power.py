@@ -187,24 +187,39 @@ def _threshold(gate: Gate, metric: str, limit: float, assumed: Assumed, above: i
 def _fairness(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:
     """Groups that are treated alike, of which the one that looks worst is judged: either of the two sides of the interval may be it.
 
-    The variance is that of a difference of two shares, and of the logarithm of their ratio (D. Katz et al., Biometrics 34, 1978).
+    The variance is that of a difference of two shares, and of the logarithm of their ratio (D. Katz et al., Biometrics 34, 1978). Equalized
+    odds need it of two shares, each with the root of the power.
     """
     assert gate.attribute is not None
     shares = sorted(_shares(gate.attribute, assumed))
-    kind = str(gate.fairness)
-    # So much of the rows, and such a share of them is chosen: all, the positives, and the negatives of which few are.
-    of, chosen = (1.0, assumed.rate) if kind.startswith("demographic") else (assumed.rate, 0.5)
-    if kind.startswith("equalized_odds") and kind.endswith("ratio"):
-        of, chosen = 1 - assumed.rate, min(0.5, assumed.rate)
-    variance = chosen * (1 - chosen) * (1 / shares[0] + 1 / shares[-1]) / of
-    limit = gate.at_least if kind.endswith("ratio") else gate.at_most
+    kind, of = str(gate.fairness).rsplit("_", 1)[1], f"groups of {gate.attribute} treated alike"
+    fewest = (gate.min_n or MIN_SLICE_N) / shares[0]
+    limit = gate.at_least if kind == "ratio" else gate.at_most
     if limit is None or limit <= 0:
-        return MIN_SLICE_N / shares[0], f"groups of {gate.attribute}"
-    distance = limit
-    if kind.endswith("ratio"):
-        distance, variance = -math.log(limit), variance / chosen**2
-    rows = rows_for(math.sqrt(variance), distance, gate.confidence, (1 + POWER) / 2)
-    return max(rows, (gate.min_n or MIN_SLICE_N) / shares[0]), f"groups of {gate.attribute} treated alike"
+        return fewest, of
+    distance = -math.log(limit) if kind == "ratio" else limit
+    hits, alarms = _chosen(assumed.rate, _value("roc_auc", assumed))
+    found = {
+        "demographic_parity": [(1.0, assumed.rate * hits + (1 - assumed.rate) * alarms)],
+        "equal_opportunity": [(assumed.rate, hits)],
+        "equalized_odds": [(assumed.rate, hits), (1 - assumed.rate, alarms)],
+    }[str(gate.fairness).removesuffix(f"_{kind}")]
+    power = (1 + POWER ** (1 / len(found))) / 2
+    for part, chosen in found:
+        variance = chosen * (1 - chosen) * (1 / shares[0] + 1 / shares[-1]) / part / (chosen**2 if kind == "ratio" else 1)
+        fewest = max(fewest, rows_for(math.sqrt(variance), distance, gate.confidence, power))
+    return fewest, of
+
+
+def _chosen(rate: float, auc: float) -> tuple[float, float]:
+    """Shares of positives and of negatives that a calibrated model gives 0.5 or more, with normal scores of equal variance.
+
+    D. Green and J. Swets, Signal Detection Theory and Psychophysics, 1966, chapter 3.
+    """
+    normal = NormalDist()
+    d = math.sqrt(2) * normal.inv_cdf(min(max(auc, 0.51), 0.999))
+    threshold = d / 2 - math.log(rate / (1 - rate)) / d
+    return max(1 - normal.cdf(threshold - d), 1e-4), max(1 - normal.cdf(threshold), 1e-4)
 
 
 def _robustness(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:

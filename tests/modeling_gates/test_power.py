@@ -11,6 +11,7 @@ from scipy import stats
 from mlops_assets.modeling.holdout_power import Brought, shortest_of_all, standings
 from mlops_assets.modeling.metric_spread import spread
 from mlops_assets.modeling.power import Assumed, Need, needs
+from mlops_assets.modeling.synthetic import make_bundle
 
 from .cases import judged, model_of, scored_set
 
@@ -78,6 +79,40 @@ def test_numbers_that_follow_their_features_are_told_from_their_mean_on_the_rows
             f = random.normal(0, np.sqrt(0.3), n)
             both, bundle = scored_set(f + random.normal(0, np.sqrt(0.7), n), f, y_train=random.normal(size=400), task="regression")
             passed += judged(model_of("regression"), bundle, both, "beats_naive").status == "pass"
+        shares.append(passed / SEEDS)
+    assert shares[0] >= 0.85
+    assert shares[1] <= shares[0] - 0.3
+
+
+def test_groups_that_are_treated_alike_pass_on_the_rows_that_are_said() -> None:
+    gates, name = ({"fairness": "demographic_parity_difference", "attribute": "g", "at_most": 0.1},), "demographic_parity_difference_by_g"
+    needed = rows(name, gates, rate=0.3, groups={"g": (0.3, 0.7)})
+    shares = []
+    for n in (needed, needed // 4):
+        passed = 0
+        for seed in range(SEEDS):
+            y, p = normal_scores(0.75, 0.3, n, seed)
+            group = np.where(np.random.default_rng(seed + 1000).random(n) < 0.3, "a", "b")
+            both, bundle = scored_set(y, p, y_train=np.arange(400) < 120, g=group)
+            passed += judged(model_of(gates=gates), bundle, both, name).status == "pass"
+        shares.append(passed / SEEDS)
+    assert shares[0] >= 0.85
+    assert shares[1] <= shares[0] - 0.3
+
+
+def test_a_candidate_as_good_as_the_champion_passes_beside_it_on_the_rows_that_are_said() -> None:
+    needed = rows("champion", rate=0.5)
+    shares = []
+    for n in (needed, needed // 4):
+        passed = 0
+        for seed in range(SEEDS):
+            random = np.random.default_rng(seed)
+            y = (random.random(n) < 0.5).astype(int)
+            seen = random.normal(size=n) * np.sqrt(0.98) + np.sqrt(2) * stats.norm.ppf(0.75) * y
+            mine, other = (1 / (1 + np.exp(-(seen + np.sqrt(0.02) * random.normal(size=n)))) for _ in range(2))
+            both, bundle = scored_set(y, mine, other=other)
+            champion = make_bundle("binary_classification", lambda f: f["other"].to_numpy(float), {"other": "float64"})
+            passed += judged(model_of(), bundle, both, "champion", champion=champion).status == "pass"
         shares.append(passed / SEEDS)
     assert shares[0] >= 0.85
     assert shares[1] <= shares[0] - 0.3
