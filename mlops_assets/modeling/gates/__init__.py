@@ -33,7 +33,8 @@ def gate_module(name: str) -> GateModule:
 
 def judge_all(context: GateContext) -> list[GateResult]:
     """Every gate's result, in the order of :func:`gates_of`."""
-    return [judge_one(context, name, gate) for name, gate in gate_names(context.model.gates)]
+    with one_thread():
+        return [judge_one(context, name, gate) for name, gate in gate_names(context.model.gates)]
 
 
 def judge_one(context: GateContext, name: str, gate: Gate) -> GateResult:
