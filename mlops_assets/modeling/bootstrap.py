@@ -203,7 +203,7 @@ def draw(
     import numpy as np
 
     n, total = blocks.n, resamples or resamples_for(blocks.n)
-    base = np.ones(n) if weight is None else np.asarray(weight, float)
+    base = np.ones(n, np.uint8) if weight is None else np.asarray(weight, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = {name: float(s.at(base[None, :])[0]) if n else float("nan") for name, s in statistics.items()}
         if blocks.count < 2:
