@@ -186,10 +186,11 @@ def measure(folder: Path, case: str, repeats: int) -> dict[str, Any]:
 
         judge(champion)
         gates.clear()
-        for turn in range(repeats):
-            made: list[Any] = []
-            training.append(seconds_of(lambda: made.append(train(model, rows, Path(scratch) / str(turn), source, threads=1).bundle)))
-            judge(made[0])
+        made: list[Any] = []
+        for _ in range(repeats):
+            to = Path(scratch) / str(len(made))
+            training.append(seconds_of(lambda to=to: made.append(train(model, rows, to, source, threads=1).bundle)))  # type: ignore[misc]
+            judge(made[-1])
     parts = {name: min(taken) for name, taken in gates.items()}
     judging = min(map(sum, zip(*gates.values(), strict=True)))
     sizes = {side: rows.split(side).num_rows for side in ("train", "holdout")}
