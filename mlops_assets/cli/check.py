@@ -9,8 +9,10 @@ import typer
 
 from mlops_assets.cli.acting import answering
 from mlops_assets.cli.common import JsonOption, ProjectOption, print_json
+from mlops_assets.cli.holdouts import holdout_table
 
 if TYPE_CHECKING:
+    from mlops_assets.lifecycle.power import HoldoutPower
     from mlops_assets.modeling.known_bad import Proof
     from mlops_assets.spec.catalogue import Catalogue
     from mlops_assets.spec.problems import Problem
@@ -30,6 +32,7 @@ def check(
 ) -> None:
     """Validate every definition: all problems, each with its file and line.
 
+    With --data also whether the holdout of each model brings the rows that its gates need, and the shortest one that does.
     Exit code 0: no errors; 1: errors, or a gate that cannot turn red; 2: bad use.
     """
     from mlops_assets.settings import find_project
@@ -45,14 +48,15 @@ def check(
             _check_gates(catalogue, gates, json)
         return
     notes: list[str] = []
+    holdouts: dict[str, HoldoutPower] = {}
     if data:
         with answering(json):
-            problems, notes = _with_data(folder, catalogue, name, problems)
+            problems, notes, holdouts = _with_data(folder, catalogue, name, problems)
     if json:
         print_json(
             {
                 "schema": 1,
-                **({"notes": notes} if data else {}),
+                **({"notes": notes, "holdouts": {of: found.to_json() for of, found in holdouts.items()}} if data else {}),
                 "ok": not errors(problems),
                 "declared": _counts(catalogue),
                 "problems": [problem.to_json(folder) for problem in problems],
@@ -62,13 +66,17 @@ def check(
         _print(problems, folder)
         for note in notes:
             typer.echo(f"note: {note}", err=True)
+        for found in holdouts.values():
+            typer.echo(holdout_table(found))
         typer.echo(_summary(catalogue, problems))
     if errors(problems):
         raise typer.Exit(1)
 
 
-def _with_data(folder: Path, catalogue: Catalogue, name: str | None, problems: list[Problem]) -> tuple[list[Problem], list[str]]:
-    """The problems together with those of the data, and notes on which part of them was looked at."""
+def _with_data(
+    folder: Path, catalogue: Catalogue, name: str | None, problems: list[Problem]
+) -> tuple[list[Problem], list[str], dict[str, HoldoutPower]]:
+    """The problems together with those of the data, notes on which part of them was looked at, and what they bring to holdouts."""
     from mlops_assets.lifecycle.making.problems import source_problems
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.settings import load_settings
@@ -78,12 +86,12 @@ def _with_data(folder: Path, catalogue: Catalogue, name: str | None, problems: l
     workspace.catalogue = catalogue
     if name is not None and name not in {*catalogue.datasets, *catalogue.views, *catalogue.models}:
         if name in workspace.definitions.kinds:
-            return problems, [f"the data of {name} were not looked at, since its definition has errors"]
+            return problems, [f"the data of {name} were not looked at, since its definition has errors"], {}
         raise workspace.no_such("model, feature view or data set", name, workspace.definitions.names())
     looked = source_problems(workspace, [name] if name else [*catalogue.datasets, *catalogue.models])
     told = {(problem.file, problem.line, problem.path) for problem in problems}
     added = [problem for problem in looked.problems if (problem.file, problem.line, problem.path) not in told]
-    return in_order([*problems, *added]), looked.notes
+    return in_order([*problems, *added]), looked.notes, looked.holdouts
 
 
 def _print(problems: list[Problem], folder: Path) -> None:

@@ -34,7 +34,7 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder o
     typer.echo(f"Made a project in {directory}:")
     for file in made:
         typer.echo(f"  {file}")
-    typer.echo(f"\nNext:\n  cd {directory}\n  mlops check\n  mlops run progression")
+    typer.echo(f"\nNext:\n  cd {directory}\n  mlops check --data\n  mlops run progression")
 
 
 def create_project(directory: Path) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_assets.modeling.signature import BundleInputError, ModelingError
+from mlops_assets.modeling.dependence import dependence
+from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.modeling.threads import one_thread
 
 if TYPE_CHECKING:
@@ -124,35 +125,9 @@ def build_holdout(task: str, bundle: Bundle, training_set: TrainingSet, champion
     prediction = predict(bundle, rows.table)
     naive, method = naive_prediction(task, train.y, rows.n, len(classes))
     scored, error = _champion(champion, bundle, rows.table)
-    blocks, n_effective = _dependence(task, bundle, training_set.entity, rows, prediction)
+    entity = [column for column in training_set.entity if column in rows.table]
+    blocks, n_effective = dependence(rows.table, entity, rows.table.get(AS_OF), bundle.signature, rows.y, prediction, task)
     return Holdout(task, classes, train, rows, prediction, naive, method, scored, error, blocks, n_effective)
-
-
-def _dependence(task: str, bundle: Bundle, entity: Sequence[str], rows: Rows, prediction: Array) -> tuple[Blocks, float]:
-    """Which rows belong together, and how many independent ones they are worth.
-
-    Blocks by entity or time as :func:`~mlops_assets.modeling.bootstrap.choose_blocks` says, or of alike rows where the model errs on these
-    together and they leave fewer.
-    """
-    from mlops_assets.modeling.bootstrap import Blocks, choose_blocks, effective_n
-    from mlops_assets.modeling.likeness import alike_rows, err_together
-    from mlops_assets.modeling.metrics.pointwise import pointwise_loss, surprise
-
-    keys = [column for column in entity if column in rows.table]
-    blocks = choose_blocks(rows.table[keys] if keys else None, rows.table.get(AS_OF), rows.n)
-    if not rows.n:
-        return blocks, 0.0
-    worth = effective_n(blocks, pointwise_loss(rows.y, prediction, task))
-    try:
-        group = alike_rows(rows.table, list(bundle.signature.features))
-    except BundleInputError:
-        group = None  # the gate of consistency says what does not fit the signature
-    if group is not None:
-        alike = Blocks(group, int(group.max()) + 1, "alike")
-        error = surprise(rows.y, prediction, task)
-        if err_together(alike, error) and (fewer := effective_n(alike, error)) < worth:
-            return alike, fewer
-    return blocks, worth
 
 
 def predict(bundle: Bundle, table: pd.DataFrame) -> Array:

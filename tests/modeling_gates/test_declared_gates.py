@@ -141,30 +141,6 @@ class TestRobustness:
         assert judged(model, bundle, rows, "robustness_noise").status == "inconclusive"
 
 
-class TestLatency:
-    def result(self, milliseconds: Any, at_most: float = 10) -> Any:
-        now, calls = [0.0], [0]
-
-        def wait() -> None:
-            calls[0] += 1
-            now[0] += milliseconds(calls[0]) / 1000
-
-        rows, _ = scored_set(*ranked(0.8, 300))
-        bundle = make_bundle("binary_classification", lambda f: f["p"].to_numpy(), {"p": "float64"}, before_row=wait)
-        model = model_of(gates=[{"latency": "p99_ms", "at_most": at_most}])
-        return judged(model, bundle, rows, "latency_p99_ms", clock=lambda: now[0])
-
-    def test_fast_passes_and_slow_fails(self) -> None:
-        assert self.result(lambda call: 1).status == "pass"
-        assert self.result(lambda call: 50).status == "fail"
-
-    def test_a_slow_tail_fails_though_most_are_fast(self) -> None:
-        assert self.result(lambda call: 30 if call % 20 == 0 else 1).status == "fail"
-
-    def test_a_tail_about_as_long_as_the_quantile_is_inconclusive(self) -> None:
-        assert self.result(lambda call: 30 if call % 100 == 0 else 1).status == "inconclusive"
-
-
 class TestPython:
     def result(self, tmp_path: Path, body: str) -> Any:
         (tmp_path / "mine.py").write_text(f"def check(evaluation):\n    {body}\n")

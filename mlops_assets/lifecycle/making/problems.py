@@ -6,7 +6,7 @@ They are looked for in what is stored, or, where nothing could be stored yet and
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from mlops_assets.data.schema.findings import Violation
     from mlops_assets.data.sources import Window
     from mlops_assets.data.training_sets.problems import DataProblem
+    from mlops_assets.lifecycle.power import HoldoutPower
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.spec.dataset import Dataset
+    from mlops_assets.spec.model import Model
 
 SMALL = 200 * 2**20
 """Sources whose files have at most this many bytes in all are read as a whole; of others the newest partitions."""
@@ -49,12 +51,14 @@ class DataProblemsError(MlopsError):
 class Looked:
     """What was found, and which part of which source was looked at, where it was not the whole.
 
-    ``of_models`` says whether there are errors beside those that ingestion itself names.
+    ``of_models`` says whether there are errors beside those that ingestion itself names. ``holdouts`` are what the holdouts of models
+    bring, where rows could be counted.
     """
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     of_models: bool = False
+    holdouts: dict[str, HoldoutPower] = field(default_factory=dict)
 
 
 def stored_problems(workspace: Workspace, name: str, key: str | None) -> list[Problem]:
@@ -110,6 +114,7 @@ def source_problems(workspace: Workspace, names: Iterable[str]) -> Looked:
     models = [workspace.catalogue.models[name] for name in names if name in workspace.catalogue.models]
     datasets = [name for name in names if name in workspace.catalogue.datasets]
     datasets += [name for model in models for name in _sources(workspace, model.name)]
+    tables: dict[str, pa.Table] = {}
     for dataset_name in dict.fromkeys(datasets):
         dataset = workspace.catalogue.datasets[dataset_name]
         window, said = _part(workspace, dataset)
@@ -117,6 +122,7 @@ def source_problems(workspace: Workspace, names: Iterable[str]) -> Looked:
         table = _read(workspace, dataset, window, findings)
         if table is None:
             continue
+        tables[dataset_name] = table
         for model in models:
             if model.examples is not None and model.examples.from_ == dataset_name:
                 told = {*declared_names(dataset)} - {*table.column_names}
@@ -125,8 +131,25 @@ def source_problems(workspace: Workspace, names: Iterable[str]) -> Looked:
                         continue
                     looked.of_models |= problem.severity == "error"
                     _add(workspace, dataset, problem, findings, window)
+    if not errors(findings.all()):
+        for model in models:
+            _holdout(workspace, model, tables, looked, findings)
     looked.problems = findings.all()
     return looked
+
+
+def _holdout(workspace: Workspace, model: Model, tables: Mapping[str, pa.Table], looked: Looked, findings: Findings) -> None:
+    """Note what the holdout of a model brings, and warn where that is too little for a gate."""
+    from mlops_assets.lifecycle.power import holdout_power
+
+    table = None if model.examples is None else tables.get(model.examples.from_)
+    found = holdout_power(workspace, model.name, table)
+    if found is None:
+        return
+    looked.holdouts[model.name] = found
+    if found.warning is not None:
+        what, do = found.warning
+        findings.add(model.name, ("training", "holdout"), what, do=do, severity="warning")
 
 
 def _sources(workspace: Workspace, model: str) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.gates.machine import THIS, Machine
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +44,7 @@ class GateContext:
         seed: seed of everything random.
         as_of: when the model is as of (UTC); labels final only after it are immature. None where undated.
         retrain: trains the model anew, for the score on shuffled labels; default: the model's own training without search.
-        clock: seconds, for latency.
+        machine: clocks and the reference work, for latency.
     """
 
     model: Model
@@ -55,7 +56,7 @@ class GateContext:
     seed: int
     as_of: datetime | None = None
     retrain: Retrain | None = None
-    clock: Callable[[], float] = time.perf_counter
+    machine: Machine = THIS
 
     @cached_property
     def holdout(self) -> Holdout:

@@ -191,7 +191,7 @@ def _own_training(context: GateContext) -> Any:
     from mlops_assets.modeling.training import train
 
     training = context.model.training
-    plain = training.model_copy(update={"tune": None, "estimator": quick(training.estimator)})
+    plain = training.model_copy(update={"tune": None, "calibrate": "none", "estimator": quick(training.estimator)})
     model = context.model.model_copy(update={"training": plain})
 
     def retrain(training_set: TrainingSet, folder: Path) -> Any:
