@@ -36,7 +36,6 @@ def judge_model(workspace: Workspace, name: str, key: str | None, attempt: Attem
     from mlops_assets.data.training_sets.training_set import load_training_set
     from mlops_assets.modeling.figures import draw_figures
     from mlops_assets.modeling.gates import GateContext, judge_all
-    from mlops_assets.modeling.measuring import evaluate
     from mlops_assets.modeling.verdict import Verdict
     from mlops_assets.monitoring.reference import build_reference, put_reference
 
@@ -52,9 +51,9 @@ def judge_model(workspace: Workspace, name: str, key: str | None, attempt: Attem
     windows = model_windows(model, workspace.catalogue)
     bundle, champion = bundle_of(workspace, trained), champion_bundle(workspace, name, key)
     with recorded(workspace, attempt, name, "evaluation", key) as run:
-        evaluation = evaluate(model, bundle, training_set, champion=champion)
         as_of = windows.calendar.end_of(key) if windows.calendar is not None and key is not None else None
-        gates = judge_all(GateContext(model, bundle, training_set, evaluation, champion, folder, model.training.seed, as_of))
+        context = GateContext(model, bundle, training_set, None, champion, folder, model.training.seed, as_of)
+        evaluation, gates = context.measured, judge_all(context)
         verdict = Verdict.of(
             model=name,
             as_of=key,
