@@ -138,7 +138,9 @@ class TestBaseRate:
         p = 1 / (1 + np.exp(1.7 - 1.2 * x))
         if not explained:
             p[2000:] = 0.3 + 0.6 * p[2000:]
-        rows = training_set(pd.DataFrame({"x": x, "y": random.random(3000) < p}), holdout=np.arange(3000) >= 2000, features={"x": "float64"})
+        rows = training_set(
+            pd.DataFrame({"x": x, "y": random.random(3000) < p}), holdout=np.arange(3000) >= 2000, features={"x": "float64"}
+        )
         return rows, make_bundle("binary_classification", lambda f: 1 / (1 + np.exp(1.7 - 1.2 * f.x.to_numpy())), {"x": "float64"})
 
     def test_that_moves_with_the_features_is_news_and_passes(self) -> None:
