@@ -59,7 +59,7 @@ def _drift(key: str | None, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _performance(key: str | None, facts: dict[str, Any]) -> dict[str, Any]:
     kept = ("status", "version", "value", "low", "high", "n", "gate", "drop", "detail")
-    shown = {"window": key, "metric": facts["metric"], **{part: facts["measured"][part] for part in kept}}
+    shown = {"window": key, "metric": facts["measured"].get("metric", facts["metric"]), **{part: facts["measured"][part] for part in kept}}
     shown |= {"coverage": facts["coverage"]["coverage"], "waiting": facts["coverage"]["waiting"], "estimated": None}
     if found := facts.get("estimated"):
         low, high = found["interval"] or (None, None)

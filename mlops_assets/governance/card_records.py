@@ -19,6 +19,7 @@ class CardRecords:
         provenance: as ``Provenance.to_json`` gives it; ``bundle`` and ``trees`` digests may stand beside.
         decisions: approvals, rejections and waivers in order, each ``{"kind", "by", "at"}`` with ``comment`` or ``reason``, and
             ``gates`` for a waiver.
+        calibrated: how the bundle maps scores to probabilities; None where it does not.
         version: number in the registry; None before it is registered.
         state: deployment state.
         links: address by title.
@@ -31,6 +32,7 @@ class CardRecords:
     verdict: Mapping[str, Any]
     provenance: Mapping[str, Any]
     decisions: Sequence[Mapping[str, Any]] = ()
+    calibrated: str | None = None
     version: int | None = None
     state: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)

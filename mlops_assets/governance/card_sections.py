@@ -8,6 +8,7 @@ from typing import Any
 from mlops_assets.governance.card_markdown import NOT_DECLARED, declared, digest, facts, interval, number, paragraphs, status, table, text
 from mlops_assets.governance.card_records import CardRecords
 from mlops_assets.ledger.words import NOT_PASSED
+from mlops_assets.spec.tasks import CLASSIFICATION
 
 SHOWN_FEATURES = 20
 SHOWN_INPUTS = 40
@@ -174,6 +175,7 @@ def training(records: CardRecords) -> str:
         "Window": declared(declared_training.get("window")),
         "Holdout": declared(declared_training.get("holdout")),
         "Weights": declared(_words(declared_training.get("weights"))),
+        **({"Calibration": text(records.calibrated or "no map")} if records.spec["task"] in CLASSIFICATION else {}),
         "Groups kept together": ", ".join(map(text, declared_training.get("group_by") or ())) or "none",
         "Search": _search(declared_training.get("tune")),
         "Seed": number(declared_training.get("seed")),

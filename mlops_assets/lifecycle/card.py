@@ -30,14 +30,15 @@ def card_of(
     with tempfile.TemporaryDirectory(dir=workspace.scratch) as folder:
         drawn = store.get_tree(FIGURES, judged["figures"], Path(folder) / FIGURES)
         figures = {file.stem: file.read_bytes() for file in sorted(drawn.iterdir())}
-    state = workspace.ledger.state(name)
+    state, bundle = workspace.ledger.state(name), bundle_of(workspace, trained)
     records = CardRecords(
         spec=workspace.catalogue.models[name].model_dump(mode="json", by_alias=True),
         facts=store.manifest(f"{name}/training_set", key, trained["training_set"]).facts,
         evaluation=evaluation,
         verdict=verdict.to_json(),
-        provenance={**bundle_of(workspace, trained).provenance.to_json(), "bundle": trained["bundle"], "trees": trained["trees"]},
+        provenance={**bundle.provenance.to_json(), "bundle": trained["bundle"], "trees": trained["trees"]},
         decisions=_decisions(workspace, name, version),
+        calibrated=str(bundle.calibration) if bundle.calibration else None,
         version=version,
         state=state.versions[version].state,
         links=links,

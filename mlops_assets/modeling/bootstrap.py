@@ -2,7 +2,7 @@
 
 Rows of one entity at several as-of times share outcomes, and rows of one day share the day, so they are drawn together: a
 resample draws whole blocks with replacement and every row counts as often as its block was drawn. The same draws serve every
-statistic, so differences between candidate and champion are paired. Everything is determined by the seed.
+statistic, so differences between candidate and champion are paired. Everything is determined by the seed, on any number of threads.
 
 Intervals are expanded percentile intervals, which correct the percentile bootstrap for few blocks:
 T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015), section 5.3.
@@ -10,12 +10,14 @@ T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Sta
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.modeling.distinct import groups_of
+from mlops_assets.modeling.exact_sums import ExactSums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +30,13 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 MIN_TIME_BLOCKS = 20
 """Fewer stretches of time than this say too little about the spread between them; rows are drawn instead."""
+STRETCHES = ("D", "12h", "6h", "3h", "h")
 MAX_UNDEFINED = 0.1
 """Where more of the resamples than this have no value, such as the AUC of one class, there is no interval."""
-_CHUNK = 2_000_000
+_CHUNK = 1_000_000
+"""Rows times resamples that are looked at together: few enough for the processor's caches."""
+_KEPT = 64_000_000
+"""Blocks times resamples that are kept to be used again, a byte each."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Blocks:
 
     code: Array
     count: int
-    unit: Literal["entity", "time", "row"]
+    unit: Literal["entity", "time", "alike", "row"]
 
     @property
     def n(self) -> int:
@@ -93,7 +99,7 @@ def choose_blocks(entity: pd.DataFrame | None, as_of: pd.Series | None, n: int) 
     """Blocks for ``n`` rows: by entity where an entity occurs more than once; else by time where there are at least
     :data:`MIN_TIME_BLOCKS` distinct stretches of it; else every row is its own block.
 
-    Times finer than a day are taken by UTC day, since neighbouring hours are alike.
+    Neighbouring moments are alike: stretches are UTC days, or where these are too few the longest of :data:`STRETCHES` that are enough.
     """
     import numpy as np
     import pandas as pd
@@ -104,9 +110,11 @@ def choose_blocks(entity: pd.DataFrame | None, as_of: pd.Series | None, n: int) 
         if count < n:
             return Blocks(code, count, "entity")
     if as_of is not None and n and as_of.notna().all():
-        code, days = pd.factorize(pd.to_datetime(as_of, utc=True).dt.floor("D"), sort=True)
-        if MIN_TIME_BLOCKS <= len(days) < n:
-            return Blocks(np.asarray(code), len(days), "time")
+        moments = pd.to_datetime(as_of, utc=True, cache=False)
+        for stretch in STRETCHES:
+            code, found = pd.factorize(moments.dt.floor(stretch), sort=True)
+            if MIN_TIME_BLOCKS <= len(found) < n:
+                return Blocks(np.asarray(code), len(found), "time")
     return Blocks(np.arange(n), n, "row")
 
 
@@ -140,12 +148,56 @@ def resamples_for(n: int) -> int:
     return int(min(1000, max(200, 40_000_000 // max(n, 1))))
 
 
+SHOWN_RESAMPLES = 250
+"""For intervals that are shown and that nothing is decided by: their bounds are exact to a tenth of their width."""
+
+
+class Resampling:
+    """Resamples of blocks, drawn once for everything that is measured on the same rows.
+
+    The first resamples are the same however many are asked for.
+    """
+
+    def __init__(self, blocks: Blocks, seed: int) -> None:
+        import numpy as np
+
+        self.blocks = blocks
+        self.seed = seed
+        self._random = np.random.default_rng(seed)
+        self._kept: list[Array] = []
+
+    def chunks(self, total: int) -> Iterator[Array]:
+        """How often each block was drawn ``(some resamples, blocks)``, until there are ``total`` resamples."""
+        import numpy as np
+
+        step = max(1, _CHUNK // max(self.blocks.n, 1))
+        if total * self.blocks.count > _KEPT:
+            random = np.random.default_rng(self.seed)
+            yield from (_counts(random, min(step, total - start), self.blocks.count) for start in range(0, total, step))
+            return
+        start = 0
+        for place in itertools.count():
+            if start >= total:
+                return
+            if place == len(self._kept):
+                self._kept.append(_counts(self._random, min(step, total - start), self.blocks.count))
+            yield self._kept[place][: total - start]
+            start += len(self._kept[place])
+
+
 def draw(
-    statistics: Mapping[str, Statistic], blocks: Blocks, *, seed: int, resamples: int | None = None, weight: Array | None = None
+    statistics: Mapping[str, Statistic],
+    blocks: Blocks,
+    *,
+    seed: int,
+    resamples: int | None = None,
+    weight: Array | None = None,
+    resampling: Resampling | None = None,
 ) -> dict[str, Draws]:
     """Evaluate every statistic on the rows and on the same resamples of blocks.
 
-    Statistics must be of the same ``blocks.n`` rows. ``weight (n,)`` counts rows before they are drawn.
+    Statistics must be of the same ``blocks.n`` rows. ``weight (n,)`` counts rows before they are drawn. ``resampling`` of the same blocks
+    and seed saves drawing again.
     """
     import numpy as np
 
@@ -155,23 +207,42 @@ def draw(
         values = {name: float(s.at(base[None, :])[0]) if n else float("nan") for name, s in statistics.items()}
         if blocks.count < 2:
             return {name: Draws(value, np.full(total, np.nan)) for name, value in values.items()}
-        by_block = {name: _block_sums(s.sums * base[:, None], blocks) for name, s in statistics.items() if s.sums is not None}
+        totals = _Totals({name: s.sums * base[:, None] for name, s in statistics.items() if s.sums is not None}, blocks)
         found: dict[str, list[Array]] = {name: [] for name in statistics}
-        random = np.random.default_rng(seed)
-        chunk = max(1, _CHUNK // n)
-        for start in range(0, total, chunk):
-            counts = _counts(random, min(chunk, total - start), blocks.count)
-            rows = None
+        for counts in (resampling or Resampling(blocks, seed)).chunks(total):
+            sums, rows = totals.of(counts), None
             for name, statistic in statistics.items():
-                if name in by_block:
+                if name in sums:
                     assert statistic.combine is not None
-                    found[name].append(statistic.combine(counts @ by_block[name]))
+                    found[name].append(statistic.combine(sums[name]))
                     continue
                 if rows is None:
-                    rows = counts if blocks.count == n else counts[:, blocks.code]
+                    rows = counts if blocks.count == n else np.take(counts, blocks.code, axis=1)
                     rows = rows if weight is None else rows * base
                 found[name].append(statistic.at(rows))
     return {name: Draws(values[name], np.concatenate(parts)) for name, parts in found.items()}
+
+
+class _Totals:
+    """Sums of several tables of rows ``(n, m)``, of one resample of blocks after the other."""
+
+    def __init__(self, tables: Mapping[str, Array], blocks: Blocks) -> None:
+        import numpy as np
+
+        self._places: dict[str, slice] = {}
+        self._sums: ExactSums | None = None
+        if tables:
+            ends = np.cumsum([table.shape[1] for table in tables.values()])
+            self._places = {n: slice(int(end) - t.shape[1], int(end)) for (n, t), end in zip(tables.items(), ends, strict=True)}
+            together = np.concatenate(list(tables.values()), axis=1)
+            self._sums = ExactSums(_block_sums(together, blocks), blocks.count)
+
+    def of(self, counts: Array) -> dict[str, Array]:
+        """Totals ``(b, m)`` of each table."""
+        if self._sums is None:
+            return {}
+        sums = self._sums.of(counts)
+        return {name: sums[:, place] for name, place in self._places.items()}
 
 
 def interval(draws: Draws, blocks: Blocks, n_effective: float, confidence: float = CONFIDENCE) -> Interval:
@@ -180,17 +251,6 @@ def interval(draws: Draws, blocks: Blocks, n_effective: float, confidence: float
     if math.isnan(draws.value):
         low = high = None
     return Interval(draws.value, low, high, blocks.n, n_effective, confidence)
-
-
-def reflected(draws: Draws, blocks: Blocks, n_effective: float, confidence: float = CONFIDENCE) -> Interval:
-    """Basic bootstrap interval: the percentiles reflected at the value, for statistics that noise biases upward.
-
-    A. Davison and D. Hinkley, Bootstrap Methods and their Application (1997), section 5.2. Cut at 0 from below.
-    """
-    low, high = _bounds(draws.resampled, blocks.count, confidence)
-    if low is None or high is None:
-        return Interval(draws.value, None, None, blocks.n, n_effective, confidence)
-    return Interval(draws.value, max(0.0, 2 * draws.value - high), max(0.0, 2 * draws.value - low), blocks.n, n_effective, confidence)
 
 
 def _bounds(resampled: Array, count: int, confidence: float) -> tuple[float | None, float | None]:
@@ -218,6 +278,8 @@ def _counts(random: np.random.Generator, resamples: int, blocks: int) -> Array:
     """How often each block was drawn ``(resamples, blocks)``."""
     import numpy as np
 
-    drawn = random.integers(0, blocks, size=(resamples, blocks))
-    drawn += (np.arange(resamples) * blocks)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * blocks).reshape(resamples, blocks).astype(float)
+    counts = np.empty((resamples, blocks), np.uint8)
+    for row in counts:
+        # That a block is drawn more than 255 times, as a byte can say, happens once in 10 ** 500 resamples.
+        row[:] = np.bincount(random.integers(0, blocks, blocks), minlength=blocks)
+    return counts

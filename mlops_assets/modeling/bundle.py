@@ -1,8 +1,8 @@
 """The bundle: everything that a trained model is, in one directory that runs no code when it is loaded.
 
-``bundle.json`` holds task, signature, classes, encoder, provenance and the SHA-256 of every other file; its own ``digest`` covers all of
-that, so one number stands for every byte. The estimator's files stand beside it: LightGBM's text, scikit-learn through skops, or
-what a Python estimator saved itself, whose module is imported only when the first row is scored.
+``bundle.json`` holds task, signature, classes, encoder, calibration, provenance and the SHA-256 of every other file; its own ``digest``
+covers all of that, so one number stands for every byte. The estimator's files stand beside it: LightGBM's text, scikit-learn through
+skops, or what a Python estimator saved itself, whose module is imported only when the first row is scored.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.calibrating.maps import Calibration, read_calibration
 from mlops_assets.modeling.encoding import Encoder
 from mlops_assets.modeling.estimators.build import kind_of, read_fitted
 from mlops_assets.modeling.estimators.protocol import Fitted
@@ -84,6 +85,7 @@ class Bundle:
         kind: of the estimator, one of :data:`~mlops_assets.spec.estimators.ESTIMATOR_KINDS`.
         digest: SHA-256 that covers every byte of the directory.
         trees_digest: for LightGBM the digest of its trees alone, which a rebuild must meet; else None.
+        calibration: the map from the estimator's scores to probabilities; None where the scores are used as they are.
         folder: where it lies; a Python estimator is read from there when it first scores.
     """
 
@@ -97,6 +99,7 @@ class Bundle:
     kind: str
     digest: str
     trees_digest: str | None
+    calibration: Calibration | None
     folder: Path
     _estimator: Mapping[str, Any]
 
@@ -128,6 +131,7 @@ class Bundle:
             kind=body["estimator"]["kind"],
             digest=body["digest"],
             trees_digest=body["trees_digest"],
+            calibration=read_calibration(body.get("calibration")),
             folder=folder,
             _estimator=body["estimator"],
         )
@@ -208,7 +212,8 @@ class Bundle:
 
         if len(matrix) == 0:
             return np.empty((0, len(self.classes)) if self.task == "multiclass_classification" else (0,), dtype="float64")
-        return self.fitted.predict(matrix)
+        scores = self.fitted.predict(matrix)
+        return scores if self.calibration is None else self.calibration.apply(scores)
 
 
 def write_bundle(
@@ -222,6 +227,7 @@ def write_bundle(
     kind: str,
     params: Mapping[str, Any],
     fitted: Fitted,
+    calibration: Calibration | None = None,
 ) -> Bundle:
     """Write a trained model into an empty or new directory and load it from there, so that what is judged is what is stored."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -240,6 +246,7 @@ def write_bundle(
         "rows": rows,
         "trees_digest": fitted.trees_digest,
         "files": {name: _sha256(folder / name) for name in _files(folder)},
+        **({"calibration": calibration.to_json()} if calibration else {}),
     }
     body["digest"] = hashlib.sha256(_canonical(body)).hexdigest()
     (folder / BUNDLE_FILE).write_bytes(_canonical(body))

@@ -20,7 +20,7 @@ class Evaluation:
         task: its task.
         main_metric: the metric that decides unless a gate names another.
         rows: ``{"training", "holdout"}``.
-        blocks: ``{"unit": entity|time|row, "count", "n_effective"}``: what was drawn together in the bootstrap.
+        blocks: ``{"unit": entity|time|alike|row, "count", "n_effective"}``: what was drawn together in the bootstrap.
         metrics: measured numbers of the model by metric.
         naive: ``{"method", "metrics", "improvement"}`` of the naive model on the same rows; an improvement is positive where the
             model is better, with the interval of the paired difference.

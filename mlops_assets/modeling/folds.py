@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AS_OF, LABEL_END = "__as_of", "__label_end"
+FORWARD = "forward in time"
+"""How folds of dated rows are chosen."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def _forward(frame: pd.DataFrame, count: int, groups: Sequence[str]) -> list[Fol
         train = (as_of < begin) & (final <= begin)
         if keys is not None:
             train &= ~np.isin(keys, np.unique(keys[valid]))
-        folds.append(Fold(np.flatnonzero(train), np.flatnonzero(valid), "forward in time"))
+        folds.append(Fold(np.flatnonzero(train), np.flatnonzero(valid), FORWARD))
     return folds
 
 

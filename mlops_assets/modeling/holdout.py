@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlops_assets.modeling.dependence import dependence
 from mlops_assets.modeling.signature import ModelingError
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops_assets.data.training_sets.training_set import TrainingSet
-    from mlops_assets.modeling.bootstrap import Blocks
+    from mlops_assets.modeling.bootstrap import Blocks, Draws, Resampling
     from mlops_assets.modeling.bundle import Bundle
     from mlops_assets.modeling.target import Target
 
@@ -61,6 +63,7 @@ class Holdout:
     champion_error: str | None
     blocks: Blocks
     n_effective: float
+    _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def y(self) -> Array:
@@ -70,21 +73,58 @@ class Holdout:
     def n(self) -> int:
         return self.rows.n
 
+    def resampling(self, seed: int) -> Resampling:
+        """The resamples of these rows, the same ones for whoever asks."""
+        from mlops_assets.modeling.bootstrap import Resampling
+
+        found: Resampling = self._known.setdefault(("resampling", seed), Resampling(self.blocks, seed))
+        return found
+
+    def measure(self, wanted: Sequence[tuple[str, Array]], seed: int, resamples: int | None = None) -> list[Draws]:
+        """Each metric of each prediction ``(name, prediction)`` on the rows and on their resamples; what was measured before is known.
+
+        ``resamples``: default: as many as intervals that decide need.
+        """
+        from mlops_assets.modeling.bootstrap import draw
+        from mlops_assets.modeling.metrics import metric_of
+
+        keys = [(name, id(prediction), seed, resamples) for name, prediction in wanted]
+        new = {key: pair for key, pair in zip(keys, wanted, strict=True) if key not in self._known}
+        statistics = {str(key): metric_of(name, self.task).prepare(self.y, p) for key, (name, p) in new.items()}
+        draws = draw(statistics, self.blocks, seed=seed, resamples=resamples, resampling=self.resampling(seed)) if new else {}
+        # The prediction is kept too, so that no other array gets its id.
+        self._known.update({key: (prediction, draws[str(key)]) for key, (_, prediction) in new.items()})
+        return [self._known[key][1] for key in keys]
+
+    def take(self, inside: Array) -> Holdout:
+        """The holdout of some of its rows (a mask), the same one for the same rows."""
+        from mlops_assets.modeling.bootstrap import effective_n
+        from mlops_assets.modeling.metrics.pointwise import pointwise_loss
+
+        if inside.all():
+            return self
+        key = ("part", inside.tobytes())
+        if key not in self._known:
+            rows = Rows(self.rows.table[inside].reset_index(drop=True), self.y[inside], self.rows.targets[inside], 0)
+            prediction, blocks = self.prediction[inside], self.blocks.take(inside)
+            champion = None if self.champion is None else self.champion[inside]
+            worth = effective_n(blocks, pointwise_loss(rows.y, prediction, self.task)) if rows.n else 0.0
+            self._known[key] = replace(
+                self, rows=rows, prediction=prediction, naive=self.naive[inside], champion=champion, blocks=blocks, n_effective=worth
+            )  # fmt: skip
+        found: Holdout = self._known[key]
+        return found
+
 
 def build_holdout(task: str, bundle: Bundle, training_set: TrainingSet, champion: Bundle | None = None) -> Holdout:
     """Score the holdout with every model. Rows are weighted equally: weights say what to learn from, not what to be judged by."""
-    from mlops_assets.modeling.bootstrap import choose_blocks, effective_n
-    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
-
     classes = tuple(bundle.classes)
     train, rows = _rows(training_set, "train", bundle.target), _rows(training_set, "holdout", bundle.target)
     prediction = predict(bundle, rows.table)
     naive, method = naive_prediction(task, train.y, rows.n, len(classes))
     scored, error = _champion(champion, bundle, rows.table)
     entity = [column for column in training_set.entity if column in rows.table]
-    as_of = rows.table.get(AS_OF)
-    blocks = choose_blocks(rows.table[entity] if entity else None, as_of, rows.n)
-    n_effective = effective_n(blocks, pointwise_loss(rows.y, prediction, task)) if rows.n else 0.0
+    blocks, n_effective = dependence(rows.table, entity, rows.table.get(AS_OF), bundle.signature, rows.y, prediction, task)
     return Holdout(task, classes, train, rows, prediction, naive, method, scored, error, blocks, n_effective)
 
 

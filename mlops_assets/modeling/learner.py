@@ -10,7 +10,7 @@ from mlops_assets.modeling.estimators.protocol import Fitted, Matrix, Recipe
 from mlops_assets.modeling.folds import folds_of
 from mlops_assets.modeling.signature import Feature
 from mlops_assets.modeling.target import Target
-from mlops_assets.modeling.weights import weights_of
+from mlops_assets.modeling.weights import weight_column, weights_of
 from mlops_assets.spec.model import Model
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ class Learner:
                 sorted({f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught if issubclass(w.category, UserWarning)})
             )
         return encoder, fitted, settled
+
+    def counts(self, rows: np.ndarray) -> np.ndarray:
+        """How much the rows at these positions count by what is declared of them, whatever their class: 1 each, or their weights."""
+        import numpy as np
+
+        column = weight_column(self.model.training.weights)
+        return np.ones(len(rows)) if column is None else self.frame[column].to_numpy(dtype="float64")[rows]
 
     def _settled(self, recipe: Recipe, rows: np.ndarray | None) -> Recipe:
         def split() -> tuple[Matrix, Matrix]:

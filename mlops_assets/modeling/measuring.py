@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.evaluation import Evaluation
@@ -68,7 +69,8 @@ def evaluate_holdout(
     from mlops_assets.modeling.metrics import metrics_of
 
     metrics = metrics_of(model.task)
-    measured = _measure(metrics, holdout, seed)
+    deciding = {model.main_metric, model.monitor.performance.metric, *(gate.metric for gate in model.gates if not gate.slice)}
+    measured = _measure(metrics, holdout, seed, {name for name in deciding if name})
     sliced = sorted({column for gate in model.gates for column in (gate.slice, gate.attribute) if column})
     compared: dict[str, Any] | None = None
     if champion is not None:
@@ -83,7 +85,10 @@ def evaluate_holdout(
         metrics=measured["candidate"]["metrics"],
         naive={"method": holdout.naive_method, **measured["naive"]},
         champion=compared,
-        slices={column: _slices(metrics, holdout, column, seed) for column in sliced},
+        slices={
+            column: _slices(metrics, holdout, column, seed, {gate.metric for gate in model.gates if gate.metric and gate.slice == column})
+            for column in sliced
+        },
         outcomes={"train": _outcomes(holdout, holdout.train.y), "holdout": _outcomes(holdout, holdout.y)},
         calibration=_calibration(holdout),
         curves=_curves(holdout),
@@ -95,47 +100,56 @@ def evaluate_holdout(
     )
 
 
-def _measure(metrics: list[Metric], holdout: Holdout, seed: int) -> dict[str, dict[str, Any]]:
-    from mlops_assets.modeling.bootstrap import Draws, draw, interval
+def _draws(metrics: list[Metric], holdout: Holdout, prediction: Array, seed: int, deciding: Collection[str]) -> dict[str, Draws]:
+    """Every metric of a prediction, with fewer resamples of those that nothing is decided by."""
+    from mlops_assets.modeling.bootstrap import SHOWN_RESAMPLES
+
+    found: dict[str, Draws] = {}
+    if holdout.n:
+        for names, resamples in (
+            ([m.name for m in metrics if m.name in deciding], None),
+            ([m.name for m in metrics if m.name not in deciding], SHOWN_RESAMPLES),
+        ):
+            found |= zip(names, holdout.measure([(name, prediction) for name in names], seed, resamples), strict=True)
+    return {m.name: found[m.name] for m in metrics if m.name in found}
+
+
+def _measure(metrics: list[Metric], holdout: Holdout, seed: int, deciding: Collection[str]) -> dict[str, dict[str, Any]]:
+    from mlops_assets.modeling.bootstrap import Draws, interval
 
     models = {"candidate": holdout.prediction, "naive": holdout.naive, "champion": holdout.champion}
     known = {who: prediction for who, prediction in models.items() if prediction is not None}
-    statistics = {f"{who}/{m.name}": m.prepare(holdout.y, p) for who, p in known.items() for m in metrics} if holdout.n else {}
-    draws = draw(statistics, holdout.blocks, seed=seed)
+    draws = {who: _draws(metrics, holdout, prediction, seed, deciding) for who, prediction in known.items()}
 
     def number(found: Draws) -> dict[str, Any]:
         return interval(found, holdout.blocks, holdout.n_effective).to_json()
 
     result: dict[str, dict[str, Any]] = {}
     for who in known:
-        body: dict[str, Any] = {"metrics": {}}
-        for metric in metrics if holdout.n else []:
-            body["metrics"][metric.name] = number(draws[f"{who}/{metric.name}"])
+        body: dict[str, Any] = {"metrics": {name: number(found) for name, found in draws[who].items()}}
         if who != "candidate":
             body["improvement"] = {}
             for metric in metrics if holdout.n else []:
-                mine, other = draws[f"candidate/{metric.name}"], draws[f"{who}/{metric.name}"]
+                mine, other = draws["candidate"][metric.name], draws[who][metric.name]
                 value = float(metric.improvement(_array(mine.value), _array(other.value)))
                 body["improvement"][metric.name] = number(Draws(value, metric.improvement(mine.resampled, other.resampled)))
         result[who] = body
     return result
 
 
-def _slices(metrics: list[Metric], holdout: Holdout, column: str, seed: int) -> dict[str, Any]:
-    from mlops_assets.modeling.bootstrap import draw, effective_n, interval
-    from mlops_assets.modeling.metrics.pointwise import pointwise_loss
+def _slices(metrics: list[Metric], holdout: Holdout, column: str, seed: int, deciding: Collection[str]) -> dict[str, Any]:
+    from mlops_assets.modeling.bootstrap import interval
     from mlops_assets.modeling.slices import slices_of
 
     result: dict[str, Any] = {}
     for value, inside in slices_of(holdout.rows.table, column):
-        y, prediction, blocks = holdout.y[inside], holdout.prediction[inside], holdout.blocks.take(inside)
-        worth = effective_n(blocks, pointwise_loss(y, prediction, holdout.task))
-        draws = draw({m.name: m.prepare(y, prediction) for m in metrics}, blocks, seed=seed)
+        part = holdout.take(inside)
+        draws = _draws(metrics, part, part.prediction, seed, deciding)
         result[value] = {
-            "n": len(y),
-            "n_effective": round(worth, 1),
-            "outcomes": _outcomes(holdout, y),
-            "metrics": {name: interval(found, blocks, worth).to_json() for name, found in draws.items()},
+            "n": part.n,
+            "n_effective": round(part.n_effective, 1),
+            "outcomes": _outcomes(holdout, part.y),
+            "metrics": {name: interval(found, part.blocks, part.n_effective).to_json() for name, found in draws.items()},
         }
     return result
 

@@ -33,8 +33,8 @@ class Agreement:
 def compare(original: Bundle, rebuilt: Bundle, frame: pd.DataFrame) -> Agreement:
     """Compare a rebuilt model with the original.
 
-    LightGBM must have the same trees. Any other estimator must give exactly the same predictions on ``frame``, unless all bytes agree
-    anyway.
+    LightGBM must have the same trees, encoder and calibration. Any other estimator must give exactly the same predictions on ``frame``,
+    unless all bytes agree anyway.
     """
     import numpy as np
 
@@ -42,7 +42,11 @@ def compare(original: Bundle, rebuilt: Bundle, frame: pd.DataFrame) -> Agreement
     if original.digest == rebuilt.digest:
         return Agreement("pass", "bundle", 0, None, differs)
     if original.trees_digest is not None:
-        same = original.trees_digest == rebuilt.trees_digest and original.encoder.to_json() == rebuilt.encoder.to_json()
+        same = (
+            original.trees_digest == rebuilt.trees_digest
+            and original.encoder.to_json() == rebuilt.encoder.to_json()
+            and original.calibration == rebuilt.calibration
+        )
         return Agreement("pass" if same else "fail", "trees", 0, None, differs)
     if len(frame) == 0:
         return Agreement("inconclusive", "predictions", 0, None, differs)

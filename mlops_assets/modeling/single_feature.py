@@ -4,7 +4,7 @@ Classification: the feature's values (numbers of many values: up to :data:`BINS`
 frequent there than overall; the score is balanced accuracy. An honest ranking reaches 0.95 only at an AUC of about 0.99, whatever
 the base rate, while a copy of the target with a few per cent flipped keeps 1 minus that share. Regression: the better of a line and
 a curve through the means of the bins; the score is the explained share of the variance, without the worst :data:`TRIMMED` of the
-rows, so that a few altered rows do not hide a copy.
+rows, so that a few altered rows do not hide a copy. Bounds hold for all features that are looked at together (Bonferroni).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.calibration import wilson
 from mlops_assets.modeling.distinct import distinct
+from mlops_assets.modeling.values import plain_values
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from mlops_assets.modeling.holdout import Holdout
     from mlops_assets.modeling.signature import Feature
@@ -47,26 +47,15 @@ class FeatureScore:
 def score_features(holdout: Holdout, features: list[Feature]) -> list[FeatureScore]:
     """Every feature's score, best first."""
     found = []
+    confidence = 1 - 0.05 / max(len(features), 1)
     for feature in features:
-        train = _values(holdout.train.table[feature.name], feature)
-        judged = _values(holdout.rows.table[feature.name], feature)
-        found.append(_classes(feature.name, train, judged, holdout) if holdout.classes else _number(feature.name, train, judged, holdout))
+        train = plain_values(holdout.train.table[feature.name], feature)
+        judged = plain_values(holdout.rows.table[feature.name], feature)
+        if holdout.classes:
+            found.append(_classes(feature.name, train, judged, holdout, confidence))
+        else:
+            found.append(_number(feature.name, train, judged, holdout))
     return sorted(found, key=lambda score: (-score.score, score.name))
-
-
-def _values(column: pd.Series, feature: Feature) -> Array:
-    """Numbers ``(n,)``, or text as objects; a moment is its microseconds."""
-    import numpy as np
-    import pandas as pd
-
-    from mlops_assets.modeling.values import is_text, numbers, texts
-
-    if is_text(feature):
-        return texts(column, feature)
-    if feature.type in ("datetime", "date"):
-        moments = pd.to_datetime(column, utc=True)
-        return moments.astype("int64").to_numpy(float) * np.where(moments.isna(), np.nan, 1.0)
-    return numbers(column, feature)[:, 0]
 
 
 def cells_of(train: Array, judged: Array) -> tuple[Array, Array, int]:
@@ -86,7 +75,7 @@ def cells_of(train: Array, judged: Array) -> tuple[Array, Array, int]:
     return codes[0], codes[1], seen + 2
 
 
-def _classes(name: str, train: Array, judged: Array, holdout: Holdout) -> FeatureScore:
+def _classes(name: str, train: Array, judged: Array, holdout: Holdout, confidence: float) -> FeatureScore:
     import numpy as np
 
     k = len(holdout.classes)
@@ -104,7 +93,7 @@ def _classes(name: str, train: Array, judged: Array, holdout: Holdout) -> Featur
     if len(there) < 2:
         return FeatureScore(name, float("nan"), float("nan"))
     score = float(recall.mean())
-    low = float(np.mean([wilson(float(r), float(n))[0] for r, n in zip(recall, size, strict=True)]))
+    low = float(np.mean([wilson(float(r), float(n), confidence)[0] for r, n in zip(recall, size, strict=True)]))
     return FeatureScore(name, score, min(score, low))
 
 

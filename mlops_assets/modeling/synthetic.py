@@ -64,6 +64,7 @@ class SyntheticBundle:
     before_row: Callable[[], None] | None = None
     digest: str = "0" * 64
     trees_digest: str | None = None
+    calibration: None = None
 
     @property
     def classes(self) -> tuple[Any, ...]:

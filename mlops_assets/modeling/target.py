@@ -75,7 +75,9 @@ class Target:
                 raise ModelingError("the target has infinite values.", do="Divide with nullif(x, 0) in the label query.")
             return numbers
         codes = {value: float(code) for code, value in enumerate(self.classes)}
-        return np.array([codes.get(_plain(value), np.nan) for value in values.astype(object)], dtype="float64")
+        places, found = distinct(values)
+        known = np.array([*(codes.get(_plain(value), np.nan) for value in found), np.nan])
+        return np.take(known, places)
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.bundle import Bundle, Provenance, write_bundle
+from mlops_assets.modeling.calibrating.choosing import choose
 from mlops_assets.modeling.estimators.build import recipe_of
 from mlops_assets.modeling.estimators.protocol import Problem
 from mlops_assets.modeling.learner import Learner
@@ -40,7 +41,8 @@ class Trained:
         importance: features with their importance, largest first.
         seconds: how long it took.
         rows: number of training rows; ``classes``: how many of each class (empty for regression).
-        notes: what a reader should know: features without any value, warnings of the estimator.
+        notes: what a reader should know: features without any value, warnings of the estimator, a map of scores that could not be fitted.
+        calibrated: how scores become probabilities: the map and its rows, or why there is none.
     """
 
     bundle: Bundle
@@ -51,6 +53,7 @@ class Trained:
     rows: int
     classes: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    calibrated: str = ""
 
 
 def train(
@@ -93,6 +96,7 @@ def train(
         recipe, trials = search(learner, recipe, model.training.tune, on_trial=on_trial)
     notes: list[str] = []
     encoder, fitted, recipe = learner.learn(recipe, notes=notes)
+    calibration = choose(learner, recipe)
     bundle = write_bundle(
         folder,
         signature=Signature(features, tuple(training_set.entity)),
@@ -103,7 +107,10 @@ def train(
         kind=model.training.estimator.kind,
         params=recipe.params(len(frame)),
         fitted=fitted,
+        calibration=calibration.map,
     )
+    if calibration.lost:
+        notes.append(f"calibration: {calibration.said}")
     notes[:0] = [f"feature {name!r} has no value in any training row" for name in encoder.empty_features]
     return Trained(
         bundle=bundle,
@@ -114,6 +121,7 @@ def train(
         rows=len(frame),
         classes={str(value): int((learner.y == code).sum()) for code, value in enumerate(target.classes)},
         notes=tuple(notes),
+        calibrated=calibration.said,
     )
 
 

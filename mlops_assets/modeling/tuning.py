@@ -56,7 +56,8 @@ def search(
 
     A tree-structured Parzen estimator (Bergstra et al. 2011) proposes; a trial whose running mean after a fold is worse than the median of
     earlier ones at that fold is pruned (Golovin et al. 2017). The same rows, spec and seed give the same trials unless a time
-    limit ends them.
+    limit ends them. Models are compared without calibration, by log loss and Brier score too: mending each trial would cost a training
+    more, and of two settings that rank alike the one that needs no mending is the better one.
 
     Raises:
         ModelingError: for a metric of another task, a space with unknown parameters, or when no trial succeeds.

@@ -107,7 +107,8 @@ def texts(column: pd.Series, feature: Feature) -> np.ndarray:
 
     values = column.astype(object).to_numpy(dtype=object)
     missing = pd.isna(values)
-    if bad := [i for i in np.flatnonzero(~missing) if not isinstance(values[i], str)]:
+    plain = pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
+    if not plain and (bad := [i for i in np.flatnonzero(~missing) if not isinstance(values[i], str)]):
         raise BundleInputError([InputProblem(int(bad[0]), feature.name, f"needs text, found {type(values[bad[0]]).__name__}")])
     result = values.copy()
     result[missing] = None
@@ -259,3 +260,16 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
     return {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}.get(type(value), type(value).__name__)
+
+
+def plain_values(column: pd.Series, feature: Feature) -> np.ndarray:
+    """Numbers ``(n,)``, or text as objects; a moment is its microseconds."""
+    import numpy as np
+    import pandas as pd
+
+    if is_text(feature):
+        return texts(column, feature)
+    if feature.type in ("datetime", "date"):
+        moments = pd.to_datetime(column, utc=True)
+        return moments.astype("int64").to_numpy(float) * np.where(moments.isna(), np.nan, 1.0)
+    return numbers(column, feature)[:, 0]

@@ -46,6 +46,11 @@ def weights_of(rule: HalfLife | str, y: np.ndarray, classes: int, frame: pd.Data
     return _scaled(frame[WEIGHT].to_numpy(dtype="float64", na_value=np.nan))
 
 
+def weight_column(rule: HalfLife | str) -> str | None:
+    """The column of the training set that says how much its rows count; None where none does."""
+    return None if rule in ("none", "balanced") else WEIGHT
+
+
 def _scaled(weights: np.ndarray) -> np.ndarray:
     import numpy as np
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.monitoring.columns import AS_OF, PREDICTED_AT, TARGET
 from mlops_assets.monitoring.outcomes import Coverage
 from mlops_assets.monitoring.reference import Reference, scores_of
+from mlops_assets.spec.metrics import stand_ins
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
     from mlops_assets.modeling.bootstrap import Interval
+    from mlops_assets.spec.metrics import MetricRow
     from mlops_assets.spec.monitor import PerformanceRule
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -31,10 +33,11 @@ class Performance:
     Attributes:
         status: ``fail`` where it is worse than at the gate by at least the tolerated drop, and by more than chance; ``pass`` where it
             is not and the interval is narrow enough to say so; else ``inconclusive``, and ``detail`` says why.
-        metric: its name; ``value`` with ``low`` and ``high`` its interval at 95 %.
+        metric: its name; ``value`` with ``low`` and ``high`` its interval at 95 %. On rows of one class, where the wanted metric has
+            no value, one that has stands in (:data:`mlops_assets.spec.metrics.WITH_ONE_CLASS`), and ``detail`` says so.
         n: labelled rows; ``n_effective`` independent ones.
         coverage: labelled of matured predictions.
-        gate: value at the gate; ``drop`` how far it is worse than that.
+        gate: value at the gate; ``drop`` how far it is worse than that, and ``drop_low`` the lower bound of this at 95 %.
         metrics: every metric of the task with its interval.
         base_rate: share of positives, mean of the target, or None for multiclass tasks.
         covered: whether labels cover as many predictions as the rule asks for.
@@ -55,6 +58,7 @@ class Performance:
     base_rate: float | None
     covered: bool = False
     detail: str = ""
+    drop_low: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -70,6 +74,7 @@ def measure_performance(
     metric: str,
     tolerated: float = 0.0,
     seed: int = 7,
+    asked: Collection[str] = (),
 ) -> Performance:
     """Measure on outcomes of one version.
 
@@ -79,10 +84,11 @@ def measure_performance(
         coverage: of these predictions.
         rule: the least coverage, and perhaps the metric.
         metric: the model's main metric, where the rule names none.
-        tolerated: drop below the gate that is no failure.
+        tolerated: drop below the gate that is no failure; of a metric without fixed scale that stands in, a share of the gate's value.
         seed: of the bootstrap.
+        asked: further metrics that something is decided by; intervals of the others are drawn more coarsely.
     """
-    from mlops_assets.modeling.bootstrap import choose_blocks, draw, effective_n, interval
+    from mlops_assets.modeling.bootstrap import SHOWN_RESAMPLES, Resampling, choose_blocks, draw, effective_n, interval
     from mlops_assets.modeling.metrics import metrics_of
     from mlops_assets.modeling.metrics.pointwise import pointwise_loss
 
@@ -95,8 +101,13 @@ def measure_performance(
     worth = effective_n(blocks, pointwise_loss(y, score, reference.task)) if len(y) else 0.0
     metrics: dict[str, Interval] = {}
     if len(y):
-        draws = draw({m.name: m.prepare(y, score) for m in metrics_of(reference.task)}, blocks, seed=seed)
-        metrics = {key: interval(found, blocks, worth) for key, found in draws.items()}
+        resampling, every = Resampling(blocks, seed), metrics_of(reference.task)
+        deciding = {name, *asked, *(stand_ins(reference.task) if (y == y[0]).all() else ())}
+        for resamples, chosen in ((None, deciding), (SHOWN_RESAMPLES, {m.name for m in every} - deciding)):
+            statistics = {m.name: m.prepare(y, score) for m in every if m.name in chosen}
+            draws = draw(statistics, blocks, seed=seed, resamples=resamples, resampling=resampling)
+            metrics |= {key: interval(found, blocks, worth) for key, found in draws.items()}
+        metrics = {m.name: metrics[m.name] for m in every}
     rate = float(y.mean()) if len(y) and reference.task != "multiclass_classification" else None
     return judge_performance(reference, metrics, coverage, rule, name, tolerated, rate)
 
@@ -113,6 +124,7 @@ def judge_performance(
     """Judge numbers that are measured already, as :func:`measure_performance` does."""
     from mlops_assets.modeling.metrics import metric_of
 
+    name, words = _metric_that_exists(name, metrics, reference.task)
     found, at_gate = metrics.get(name), reference.metrics.get(name) or {}
     gate = at_gate.get("value")
     result = Performance(
@@ -138,9 +150,9 @@ def judge_performance(
         return replace(result, detail=f"labels for {coverage.share:.1%} of matured predictions, {rule.min_coverage:.0%} are needed")
     result = replace(result, covered=True)
     if result.value is None or found.bounds is None:
-        return replace(result, detail=f"{name} has no value or no interval on {found.n} rows")
+        return replace(result, detail=f"{words}{name} has no value or no interval on {found.n} rows")
     if gate is None:
-        return replace(result, detail=f"the value of {name} at the gate is not known")
+        return replace(result, detail=f"{words}the value of {name} at the gate is not known")
     import numpy as np
 
     metric = metric_of(name, reference.task)
@@ -148,8 +160,10 @@ def judge_performance(
     bounds = at_gate.get("interval")
     half, half_gate = (found.bounds[1] - found.bounds[0]) / 2, (bounds[1] - bounds[0]) / 2 if bounds else 0.0
     least = drop - math.hypot(half, half_gate)
-    result = replace(result, drop=drop)
-    said = f"{result.value:.4g} against {gate:.4g} at the gate"
+    result = replace(result, drop=drop, drop_low=least)
+    if words:
+        tolerated = tolerated_by(metric.row, tolerated, gate)
+    said = f"{words}{result.value:.4g} against {gate:.4g} at the gate"
     if drop > 0 and drop >= tolerated:
         if least > 0:
             return replace(result, status="fail", detail=f"{said}: worse by {drop:.4g}")
@@ -159,6 +173,20 @@ def judge_performance(
     if 2 * half > widest:
         return replace(result, detail=f"{said}, but the interval is {2 * half:.3g} wide")
     return replace(result, status="pass", detail=said)
+
+
+def tolerated_by(metric: MetricRow, drop: float, gate: float) -> float:
+    """A tolerated drop that was declared for another metric: the same on a fixed scale, else a share of the value at the gate."""
+    return drop if metric.bounded else drop * abs(gate)
+
+
+def _metric_that_exists(name: str, metrics: Mapping[str, Interval], task: str) -> tuple[str, str]:
+    """The metric, or on rows of one class the first that has a value there, and that in words."""
+    if name in metrics and metrics[name].n and math.isnan(metrics[name].value):
+        for other in stand_ins(task):
+            if other in metrics and math.isfinite(metrics[other].value):
+                return other, f"one class only: compared by {other}; "
+    return name, ""
 
 
 def labelled_rows(reference: Reference, outcomes: pa.Table) -> tuple[Array, Array, pa.Table]:

@@ -234,8 +234,8 @@ def _statistics(task: str, names: tuple[str, ...], sums: Array, histogram: Array
     assert histogram is not None
     flat = histogram.reshape(len(histogram), -1)
     return {
-        "roc_auc": Statistic(over=lambda w: _roc_auc((w @ flat).reshape(len(w), 2, BINS))),
-        "pr_auc": Statistic(over=lambda w: _pr_auc((w @ flat).reshape(len(w), 2, BINS))),
+        "roc_auc": Statistic(over=lambda w: _roc_auc((w.astype(float) @ flat).reshape(len(w), 2, BINS))),
+        "pr_auc": Statistic(over=lambda w: _pr_auc((w.astype(float) @ flat).reshape(len(w), 2, BINS))),
         "log_loss": of(lambda s: s["log_loss"] / s["n"]),
         "brier": of(lambda s: s["brier"] / s["n"]),
         "accuracy": of(lambda s: 1 - (s["fp"] + s["fn"]) / s["n"]),

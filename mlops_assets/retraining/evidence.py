@@ -50,7 +50,8 @@ def champion_of(
 def _performance(body: Mapping[str, Any]) -> Measured:
     """Without coverage or interval it must not be acted on; whether a fall may be chance is the policy's to say."""
     conclusive = bool(body["covered"]) and body["value"] is not None and body["low"] is not None
-    return Measured(body["value"], body["low"], body["high"], body["n"], conclusive, None, body["detail"])
+    other = {"metric": body.get("metric"), "gate": body.get("gate"), "worse": body.get("drop"), "worse_low": body.get("drop_low")}
+    return Measured(body["value"], body["low"], body["high"], body["n"], conclusive, None, body["detail"], **other)
 
 
 def _estimate(body: Mapping[str, Any], trusted: bool | None) -> Measured:

@@ -16,6 +16,8 @@ class Measured:
         low, high: its confidence interval; None where the rows were too few for one.
         n: rows.
         conclusive: False where it must not be acted on, for example because labels cover too few predictions; ``detail`` says why.
+        metric: what was measured, where that may be another metric than the monitored one: rows of one class have no AUC. Then ``gate`` is
+            its value at the gate, ``worse`` how far it is worse than that, and ``worse_low`` the lower bound of this at 95 %.
         significant: for a drift statistic, whether it is more than chance at this window's size.
     """
 
@@ -26,6 +28,10 @@ class Measured:
     conclusive: bool = True
     significant: bool | None = None
     detail: str = ""
+    metric: str | None = None
+    gate: float | None = None
+    worse: float | None = None
+    worse_low: float | None = None
 
     @property
     def half(self) -> float | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.retraining.history import Answer, Ask, Champion, History, Measured, Window
 from mlops_assets.retraining.schedule import last_due
-from mlops_assets.spec.metrics import SIGNED
+from mlops_assets.spec.metrics import BOUNDED, SIGNED
 
 if TYPE_CHECKING:
     from mlops_assets.spec.durations import Duration
@@ -200,11 +200,20 @@ def _confirmed(name: str, found: Sequence[tuple[Truth, str, Numbers]], policy: R
 def _fallen(champion: Champion, found: Measured | None, drop: float) -> tuple[Truth, str, Numbers]:
     if found is None or found.value is None or not math.isfinite(found.value):
         return "unknown", (found.detail if found and found.detail else "not measured"), {"n": found.n if found else 0}
-    if champion.gate.value is None:
+    stands_in = found.metric is not None and found.metric != champion.metric
+    gate = found.gate if stands_in else champion.gate.value
+    if gate is None:
         return "unknown", "the value at the gate is not known", {"value": found.value, "n": found.n}
-    worse, low = worsening(champion, found)
-    numbers: Numbers = {"value": found.value, "gate": champion.gate.value, "drop": worse, "limit": drop, "n": found.n}
-    text = f"{found.value:.4g} against {champion.gate.value:.4g} at the gate, worse by {worse:.4g} (limit {drop:g}, n = {found.n})"
+    if stands_in:
+        if found.worse is None:
+            return "unknown", found.detail or "not compared", {"value": found.value, "n": found.n}
+        worse, low = found.worse, found.worse_low
+        drop = drop if found.metric in BOUNDED else drop * abs(gate)
+    else:
+        worse, low = worsening(champion, found)
+    numbers: Numbers = {"value": found.value, "gate": gate, "drop": worse, "limit": drop, "n": found.n}
+    text = f"{found.metric} " if stands_in else ""
+    text += f"{found.value:.4g} against {gate:.4g} at the gate, worse by {worse:.4g} (limit {drop:g}, n = {found.n})"
     if not found.conclusive:
         return "unknown", f"{text}: {found.detail or 'inconclusive'}", numbers
     if worse < drop:

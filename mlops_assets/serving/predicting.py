@@ -108,8 +108,8 @@ class Predictor:
         ids = self._recorder.new_ids(len(values))
         variant = pinned or deployed.only
         if variant is not None:
-            if len(values) == 1 and rows.typed and (single := variant.served.scorer.single) is not None:
-                prediction = self._one(variant, values[0], single)
+            if len(values) == 1 and rows.typed and variant.served.scorer.single is not None:
+                prediction = self._one(variant, values[0])
                 self._recorder.answered(variant, rows, ids, None, [prediction], principal, started)
                 found = Scored([prediction], ids, [variant.served.number])
             else:
@@ -123,14 +123,13 @@ class Predictor:
             self.shadows.add(deployed, deployed.shadow, rows, ids, principal)
         return found
 
-    def _one(self, variant: Variant, row: Any, single: Any) -> Any:
+    def _one(self, variant: Variant, row: Any) -> Any:
         scorer = variant.served.scorer
         try:
             encoded = scorer.reader.encode(row)
         except ValueError:
             raise NotTyped from None
-        result = single.score(encoded)
-        return result[0] if scorer.outputs == 1 else result
+        return scorer.score_row(encoded)
 
     async def _split(self, deployed: Deployed, rows: Rows, ids: list[str], routing: str | None, principal: str, started: float) -> Scored:
         predictions: list[Any] = [None] * len(ids)

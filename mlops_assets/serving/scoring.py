@@ -62,6 +62,8 @@ class Scorer:
         """One encoded row on the single-row path: a number, or one a class."""
         assert self.single is not None
         result = self.single.score(encoded)
+        if (calibration := self.bundle.calibration) is not None:
+            result = calibration.one(result)
         return result[0] if len(result) == 1 and self.outputs == 1 else result
 
     def score_matrix(self, matrix: np.ndarray) -> np.ndarray:

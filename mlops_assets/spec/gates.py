@@ -160,8 +160,8 @@ class Gate(Spec):
     max_jump: float | None = Field(
         None, gt=0, description="Label quality: largest change from training to holdout, of a class's share or in standard deviations."
     )
-    absolute: Annotated[bool, WhenSet()] = Field(
-        False, description="A default gate is passed by its own measure only, never because the champion is worse."
+    absolute: Annotated[bool | None, WhenSet()] = Field(
+        None, description="A default gate is passed by its own measure only, never because the champion is worse."
     )
     or_: Annotated[Literal["better_than_champion"] | None, WhenSet()] = Field(
         None, alias="or", description="A threshold on a metric that is also passed by a model that is shown to beat the champion."

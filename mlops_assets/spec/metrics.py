@@ -93,6 +93,9 @@ GREATER_IS_BETTER: dict[str, bool] = {row.name: row.better == "greater" for row 
 BOUNDED = frozenset(row.name for row in _TABLE if row.bounded)
 SIGNED = frozenset(row.name for row in _TABLE if row.better == "zero")
 
+WITH_ONE_CLASS = ("log_loss", "brier", "accuracy")
+"""Metrics of classification that have a value where only one class occurs, in the order in which they stand in for one that has none."""
+
 OTHER_NAMES: dict[str, str] = {other: row.name for row in _TABLE for other in row.other_names}
 """What metrics are called elsewhere -> the nearest one here."""
 
@@ -129,6 +132,11 @@ SERVING: dict[str, ServingMetric] = {
 """Metrics of a serving model that alerts and rollouts may name beside those of its task."""
 
 SERVING_METRICS = tuple(SERVING)
+
+
+def stand_ins(task: str) -> tuple[str, ...]:
+    """Metrics that stand in for one of ``task`` that has no value on rows of one class; none for numbers."""
+    return tuple(name for name in WITH_ONE_CLASS if name in metric_names(task))
 
 
 def metric_names(task: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.spec.base import Name, OneOrMany, Share, Spec, Sql, Texts, parse_share
-from mlops_assets.spec.decides import Decides
+from mlops_assets.spec.decides import Decides, WhenSet
 from mlops_assets.spec.durations import Duration
 from mlops_assets.spec.estimators import Estimator
 from mlops_assets.spec.scalars import Plain, Scalar
@@ -87,8 +87,15 @@ class Training(Spec):
         0.2, description="Newest matured part kept for judging; a share where data is undated."
     )
     group_by: Annotated[Texts, _ROWS] = Field((), description="Columns whose values never stand on both sides of the split.")
-    weights: Annotated[HalfLife | str, _ROWS] = Field("none", description="none, balanced, the name of a column, or {half_life: 60d}.")
+    weights: Annotated[HalfLife | str, _ROWS] = Field(
+        "none", description="none, balanced (by class; `calibrate` brings probabilities back), the name of a column, or {half_life: 60d}."
+    )
     estimator: Annotated[Estimator, _LEARNING] = Field(Estimator(lightgbm={}), description="What learns.")
+    calibrate: Annotated[Literal["auto", "isotonic", "sigmoid", "none"], _LEARNING, WhenSet()] = Field(
+        "auto",
+        description="Map from scores to probabilities, fitted on scores of training rows by models that did not see them: sigmoid, "
+        "isotonic or none; auto: sigmoid where they show that it is needed. Classification only.",
+    )
     tune: Annotated[Tune | None, _LEARNING] = Field(None, description="Search for parameters; absent: no search.")
     seed: Annotated[int, _LEARNING] = Field(7, ge=0, description="Seed of everything random.")
 

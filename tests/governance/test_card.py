@@ -157,6 +157,11 @@ def test_every_record_is_on_the_card():
     assert [fact for fact in wanted if fact not in text] == []
 
 
+def test_the_map_from_scores_to_probabilities_is_on_the_card():
+    assert "| **Calibration** | sigmoid, fitted on 212 rows |" in build_card(records_of(calibrated="sigmoid, fitted on 212 rows")).markdown
+    assert "| **Calibration** | no map |" in build_card(records_of()).markdown
+
+
 def test_front_matter_is_yaml_that_a_hub_reads_with_every_metric():
     front = yaml.safe_load(build_card(records_of()).markdown.split("---\n")[1])
     result = front["model-index"][0]["results"][0]

@@ -25,10 +25,11 @@ class TestBeatsNaive:
         assert result.interval[0] > 0.5
         assert result.n == 1000
 
-    def test_random_scores_fail(self) -> None:
-        y, _ = ranked(0.7, 1000)
-        rows, bundle = scored_set(y, np.random.default_rng(3).uniform(0.3, 0.7, 1000))
-        assert judged(model_of(), bundle, rows, "beats_naive").status == "fail"
+    def test_random_scores_fail_and_on_few_rows_they_are_inconclusive(self) -> None:
+        for n, status in ((3000, "fail"), (300, "inconclusive")):
+            y, _ = ranked(0.7, n)
+            rows, bundle = scored_set(y, np.random.default_rng(3).uniform(0.3, 0.7, n))
+            assert judged(model_of(), bundle, rows, "beats_naive").status == status
 
     def test_thirty_rows_cannot_tell(self) -> None:
         rows, bundle = scored_set(*ranked(0.95, 30))
@@ -61,6 +62,22 @@ class TestChampion:
         y, champion = ranked(0.8, 150, seed=1)
         _, scores = ranked(0.8, 150, seed=2)
         rows, bundle = self.rows(scores, champion, y)
+        assert judged(model_of(), bundle, rows, "champion", champion=reading("other")).status == "inconclusive"
+
+    @pytest.mark.parametrize(("mine", "other", "status"), [(0.1, 0.2, "pass"), (0.2, 0.1, "fail")])
+    def test_on_one_class_it_compares_by_a_metric_that_exists_there_and_says_so(self, mine: float, other: float, status: str) -> None:
+        random = np.random.default_rng(0)
+        scores = [random.uniform(0.5, 1.5, 600) * share for share in (mine, other)]
+        rows, bundle = self.rows(*scores, np.zeros(600))
+        for gates, name in (((), "champion"), (({"metric": "roc_auc", "versus": "champion"},), "roc_auc_versus_champion")):
+            result = judged(model_of(gates=gates), bundle, rows, name, champion=reading("other"))
+            assert (result.status, result.data["metric"]) == (status, "log_loss")
+            assert result.detail.startswith("One class only: compared by log_loss; log_loss 0.")
+            assert result.required.startswith("log_loss at most 0.01 of its value worse")
+            assert judged(model_of(gates=gates), bundle, rows, "label_quality", champion=reading("other")).status == "fail"
+
+    def test_one_class_in_few_rows_is_inconclusive(self) -> None:
+        rows, bundle = self.rows(np.full(20, 0.2), np.full(20, 0.1), np.zeros(20))
         assert judged(model_of(), bundle, rows, "champion", champion=reading("other")).status == "inconclusive"
 
     def test_without_a_champion_it_does_not_apply_and_says_so(self) -> None:

@@ -181,13 +181,32 @@ class TestStructure:
         assert result.status == "fail"
         assert "household" in result.detail
 
-    def test_equal_rows_are_counted_and_not_refused(self) -> None:
-        frame = coin_flips(1000)
-        frame.loc[990:, ["x0", "y"]] = frame.loc[:9, ["x0", "y"]].to_numpy()
-        frame["x0"], frame["y"] = frame.x0.astype(float), frame.y.astype(bool)
-        result = self.result(frame)
+    def test_a_few_equal_rows_are_counted_and_many_are_refused(self) -> None:
+        for equal, status in ((4, "pass"), (40, "fail")):
+            result = self.result(self.with_equal_rows(equal))
+            assert result.status == status
+            assert result.data["equal_rows"]["shared"] == equal
+        assert "40 of 400 holdout rows have an equal in training, 0 of 600 training rows another" in result.detail
+
+    def test_dated_rows_may_come_again_unchanged(self) -> None:
+        as_of, label_end = self.dated(1000, 30)
+        result = self.result(self.with_equal_rows(40), as_of=as_of, label_end=label_end)
         assert result.status == "pass"
-        assert result.data["equal_rows"] == 10
+        assert result.data["equal_rows"]["shared"] == 40
+
+    def test_rows_of_few_values_look_alike_on_both_sides_and_that_is_no_leak(self) -> None:
+        for seed in range(20):
+            frame = coin_flips(1000)
+            frame["x0"] = np.random.default_rng(seed).poisson(40, 1000).astype(float)
+            result = self.result(frame)
+            assert result.status == "pass"
+            assert result.data["equal_rows"]["shared"] > 300
+
+    def with_equal_rows(self, count: int) -> pd.DataFrame:
+        frame = coin_flips(1000)
+        frame.loc[1000 - count :, ["x0", "y"]] = frame.loc[: count - 1, ["x0", "y"]].to_numpy()
+        frame["x0"], frame["y"] = frame.x0.astype(float), frame.y.astype(bool)
+        return frame
 
 
 def test_a_training_that_sees_the_holdout_is_refused_by_shuffled_labels() -> None:
@@ -229,3 +248,74 @@ def test_the_shuffled_labels_are_learned_whatever_the_number_of_trees_is_called(
     model = model_of(estimator={"lightgbm": {name: 40}})
     result = judged(model, trained(model, rows, tmp_path / "bundle"), rows, "leakage")
     assert result.status == "pass", result.detail
+
+
+def in_groups(seed: int, n: int = 1500) -> pd.DataFrame:
+    """Groups of near-identical rows that share their outcome, on both sides; larger groups have more of the rare class."""
+    random = np.random.default_rng(seed)
+    size = np.minimum(1 + random.geometric(0.12, n), 60)
+    group = np.repeat(np.arange(n), size)[:n]
+    centre = random.normal(size=(n, 3))
+    rate = 1 / (1 + np.exp(2.6 - 1.2 * centre[:, 0] - 0.1 * (size - 8)))
+    frame = pd.DataFrame(centre[group] + 0.01 * random.normal(size=(n, 3)), columns=["a", "b", "c"])
+    frame["y"] = (random.random(n) < rate)[group]
+    return frame.iloc[random.permutation(n)].reset_index(drop=True)
+
+
+GROUPED = {"a": "float64", "b": "float64", "c": "float64"}
+
+
+def test_groups_of_near_identical_rows_do_not_look_like_a_leak_on_shuffled_labels(tmp_path: Path) -> None:
+    honest = trained(model_of(), split(in_groups(0), GROUPED), tmp_path / "honest")
+    found = set()
+    for seed in range(200):
+        rows = split(in_groups(seed), GROUPED)
+        estimator = {"lightgbm": {"num_boost_round": 10, "scale_pos_weight": 4}}
+        context = GateContext(model_of(seed=seed, estimator=estimator), honest, rows, None, None, tmp_path, seed)
+        found.add(judge_one(context, "leakage", dict(gate_names(model_of().gates))["leakage"]).data["shuffled_labels"]["status"])
+    assert found == {"pass"}
+
+
+@pytest.mark.parametrize("known", [0.15, 0.4])
+def test_in_groups_too_a_training_that_knows_some_outcomes_of_the_holdout_is_refused(tmp_path: Path, known: float) -> None:
+    """It knows the outcome of a share of the rows, and learns the rest from the labels that it is given."""
+    for seed in range(10):
+        frame = in_groups(seed, 4000)
+        rows = split(frame, GROUPED)
+        random = np.random.default_rng(seed)
+        told = dict(zip(frame.a, np.where(random.random(4000) < known, np.where(frame.y, 9.0, -9.0), 0.0), strict=True))
+        model = model_of(seed=seed, estimator={"lightgbm": {"num_boost_round": 10}})
+
+        def peeking(training_set: Any, folder: Path, model: Any = model, told: Any = told) -> Any:
+            learned = trained(model, training_set, folder)
+            return make_bundle("binary_classification", lambda f: learned.predict(f) + f.a.map(told).to_numpy(), GROUPED)
+
+        bundle = trained(model, rows, tmp_path / str(seed))
+        assert judged(model, bundle, rows, "leakage", retrain=peeking).data["shuffled_labels"]["status"] == "fail"
+
+
+@pytest.mark.parametrize("parameters", [{"monotone_constraints": {"x0": 1}}, {"scale_pos_weight": 20}, {"is_unbalance": True}])
+def test_parameters_that_lean_to_one_side_do_not_look_like_a_leak(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        frame = pd.DataFrame({"x0": random.gamma(1, size=3000)})
+        frame["y"] = random.random(3000) < np.minimum(frame.x0 / 10, 1)
+        rows = split(frame, {"x0": "float64"})
+        model = model_of(seed=seed, estimator={"lightgbm": parameters})
+        result = judged(model, trained(model, rows, tmp_path / str(seed)), rows, "leakage")
+        assert result.data["shuffled_labels"]["status"] == "pass"
+
+
+@pytest.mark.parametrize("task", ["multiclass_classification", "regression"])
+def test_rare_classes_and_skewed_numbers_have_a_mirror_too(tmp_path: Path, task: str) -> None:
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        frame = pd.DataFrame({"x0": random.gamma(1, size=2000), "x1": random.normal(size=2000)})
+        level = frame.x0 + random.normal(size=2000)
+        frame["y"] = np.exp(level) if task == "regression" else pd.cut(level, [-99, 2, 3, 4, 99], labels=list("abcd")).astype(str)
+        rows = split(frame, {"x0": "float64", "x1": "float64"})
+        model = model_of(task, seed=seed)
+        result = judged(model, trained(model, rows, tmp_path / str(seed)), rows, "leakage")
+        shuffled = result.data["shuffled_labels"]
+        assert shuffled["status"] == "pass"
+        assert shuffled["mean"] == pytest.approx(shuffled["chance"], abs=0.01)

@@ -16,7 +16,7 @@ from mlops_assets.spec.metrics import TASK_METRICS
 
 from .test_known_bad import GATES as PROVED
 
-PARTS = {"__init__", "bench", "comparison", "context", "limits", "protocol", "shuffled_labels"}
+PARTS = {"__init__", "bench", "comparison", "context", "limits", "machine", "protocol", "relative", "shuffled_labels"}
 """Modules of the folder that gates share."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +138,67 @@ def test_a_handful_of_labels_is_inconclusive(binary: Case, n: int) -> None:
     assert binary.measure(binary.live(n, seed=5)[0]).status == "inconclusive"
 
 
-def test_one_class_has_no_auc_and_is_inconclusive(binary: Case) -> None:
+def with_targets(table: pa.Table, targets: Any) -> pa.Table:
+    return table.set_column(table.column_names.index(TARGET), TARGET, pa.array(targets))
+
+
+def test_a_window_of_one_class_that_the_model_did_not_expect_fails_by_a_metric_that_exists_there(binary: Case) -> None:
+    table, score = binary.live(400, seed=5)
+    unlikely = table.filter(pa.array(score < 0.4))
+    found = binary.measure(with_targets(unlikely, [True] * unlikely.num_rows), tolerated=0.02)
+    assert (found.status, found.metric) == ("fail", "log_loss")
+    assert "one class only: compared by log_loss" in found.detail
+    assert found.gate == binary.evaluation.metrics["log_loss"]["value"]
+    assert found.drop is not None
+    assert found.drop_low is not None
+    assert 0 < found.drop_low < found.drop
+    assert found.metrics["roc_auc"]["value"] is None
+
+
+def test_a_window_of_one_class_that_the_model_expected_passes_by_a_metric_that_exists_there(binary: Case) -> None:
+    table, score = binary.live(400, seed=5)
+    likely = table.filter(pa.array(score < 0.4))
+    found = binary.measure(with_targets(likely, [False] * likely.num_rows), tolerated=0.02)
+    assert (found.status, found.metric) == ("pass", "log_loss")
+    assert "one class only: compared by log_loss" in found.detail
+
+
+def test_several_classes_of_which_one_happened_are_compared_by_log_loss_too(case: Case) -> None:
+    table, _ = case.live(400, seed=5)
+    if case.task == "multiclass_classification":
+        found = case.measure(with_targets(table, ["a"] * 400), metric="roc_auc_ovr")
+        assert (found.status, found.metric) == ("fail", "log_loss")
+    both = case.measure(table, metric=TASKS[case.task])
+    assert both.metric == TASKS[case.task]
+    assert "one class" not in both.detail
+
+
+def test_one_class_is_inconclusive_where_no_other_metric_is_known_at_the_gate_or_no_label_has_come(binary: Case) -> None:
     table, _ = binary.live(200, seed=5)
-    ones = table.set_column(table.column_names.index(TARGET), TARGET, pa.array([True] * 200))
-    assert binary.measure(ones).status == "inconclusive"
+    ones = with_targets(table, [True] * 200)
+    alone = Reference(**{**binary.reference.__dict__, "metrics": {"roc_auc": binary.reference.metrics["roc_auc"]}})
+    found = measure_performance(alone, ones, Coverage(predictions=200, matured=200, labelled=200), RULE, metric="roc_auc")
+    assert found.status == "inconclusive"
+    assert "one class only: compared by log_loss; the value of log_loss at the gate is not known" in found.detail
+    assert binary.measure(ones, Coverage(predictions=9, waiting=9)).status == "inconclusive"
+
+
+def test_a_metric_that_is_asked_for_has_the_same_interval_as_the_main_one_would_have(binary: Case) -> None:
+    table, _ = binary.live(1_000, seed=8)
+    plain, asked, main = binary.measure(table), binary.measure(table, asked={"brier"}), binary.measure(table, metric="brier")
+    assert asked.metrics["brier"] == main.metrics["brier"]
+    low, high = plain.metrics["brier"]["interval"]
+    exact_low, exact_high = asked.metrics["brier"]["interval"]
+    assert high - low == pytest.approx(exact_high - exact_low, rel=0.25)
+    assert plain.metrics["brier"]["value"] == asked.metrics["brier"]["value"]
+
+
+def test_a_window_of_5700_rows_is_measured_in_three_tenths_of_a_second(binary: Case) -> None:
+    table, _ = binary.live(5_700, seed=9)
+    binary.measure(table)
+    started = time.process_time()
+    binary.measure(table)
+    assert time.process_time() - started < 0.3 * 3  # three times the bar, for a busy machine
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "accuracy", "f1", "brier", "log_loss", "precision", "recall", "pr_auc", "balanced_accuracy"])

@@ -64,6 +64,27 @@ def test_inconclusive_evidence_never_asks(evidence: Measured | None) -> None:
     assert (found.answer, found.fired) == ("inconclusive", False)
 
 
+ONE_CLASS = Measured(0.9, 0.8, 1.0, n=300, metric="log_loss", gate=0.5, worse=0.4, worse_low=0.3)
+
+
+@pytest.mark.parametrize(
+    ("found", "answer"),
+    [
+        (ONE_CLASS, "yes"),
+        (replace(ONE_CLASS, value=0.49, worse=-0.01, worse_low=-0.1), "no"),
+        (replace(ONE_CLASS, value=0.505, worse=0.005, worse_low=0.001), "no"),
+        (replace(ONE_CLASS, worse_low=-0.1), "inconclusive"),
+        (replace(ONE_CLASS, gate=None, worse=None, worse_low=None), "inconclusive"),
+        (replace(ONE_CLASS, worse=None, worse_low=None, detail="no interval"), "inconclusive"),
+    ],
+)
+def test_a_window_of_one_class_is_held_against_the_gate_of_the_metric_that_it_was_measured_by(found: Measured, answer: str) -> None:
+    decision = ask(policy(), found)
+    assert decision.answer == answer
+    if answer == "yes":
+        assert "log_loss 0.9 against 0.5 at the gate, worse by 0.4 (limit 0.01" in decision.text
+
+
 def test_without_a_window_the_answer_is_inconclusive() -> None:
     assert ask(policy()).answer == "inconclusive"
 

@@ -43,6 +43,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.mark.parametrize("task", ["binary_classification", "multiclass_classification", "regression"])
 def test_every_row_scores_the_same_alone_and_together_and_by_the_bundle(project: Project, task: str) -> None:
     bundle = project.trained(task=task)
+    assert (bundle.calibration is None) == (task == "regression")
     frame = rows_to_compare(bundle, project.store)
     scorer = make_scorer(bundle, frame)
     assert scorer.path == "single_row"

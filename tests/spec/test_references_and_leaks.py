@@ -90,6 +90,16 @@ def test_sound_definitions_have_no_problems(check, text: str) -> None:
     assert check(text) == []
 
 
+@pytest.mark.parametrize("how", ["sigmoid", "isotonic"])
+def test_scores_of_a_regression_are_not_mapped_to_probabilities(check, how: str) -> None:
+    asked = SHOP.replace("holdout: 30d", f"holdout: 30d\n    calibrate: {how}")
+    assert check(asked) == []
+    problems = check(asked.replace("binary_classification", "regression"))
+    assert [problem.path for problem in problems] == ["training.calibrate"]
+    assert f"{how} maps scores to probabilities, and regression has none" in problems[0].sentence
+    assert check(asked.replace("binary_classification", "regression").replace(f"calibrate: {how}", "calibrate: auto")) == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "path", "suggestion", "says"),
     [

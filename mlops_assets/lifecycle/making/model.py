@@ -59,6 +59,7 @@ def train_model(workspace: Workspace, name: str, key: str | None, attempt: Attem
         "train_rows": trained.rows,
         "seconds": trained.seconds,
         **{part: body[part] or "" for part in ("bundle", "trees", "training_set", "spec")},
+        "calibration": trained.calibrated,
         "parameters": Document(trained.params),
         "importance": Rows([{"feature": feature, "importance": float(value)} for feature, value in trained.importance]),
         "MLflow run": Link(run.url),

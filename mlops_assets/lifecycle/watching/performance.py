@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlops_assets.monitoring.performance import Performance
     from mlops_assets.spec import Model
 
-KEPT = ("status", "covered", "value", "low", "high", "n", "n_effective", "gate", "drop", "base_rate", "detail")
+KEPT = ("status", "metric", "covered", "value", "low", "high", "n", "n_effective", "gate", "drop", "drop_low", "base_rate", "detail")
 """What decisions read of a measurement."""
 CHANGES = 10
 """How many changes of the mean error are kept, the newest."""
@@ -52,7 +52,13 @@ def measure(workspace: Workspace, name: str, key: str | None) -> Watched:
     matured = version_window(workspace, name, "outcomes", key, back=windows.horizon if windows.calendar else 0)
     counts = sum((Coverage.from_json(manifest.facts["coverage"]) for manifest in matured.manifests), Coverage())
     measured = measure_performance(
-        matured.reference, _outcomes(matured), counts, model.monitor.performance, metric=metric, tolerated=tolerated(model)
+        matured.reference,
+        _outcomes(matured),
+        counts,
+        model.monitor.performance,
+        metric=metric,
+        tolerated=tolerated(model),
+        asked={rule.metric for rule in model.monitor.alerts},
     )
     facts: dict[str, Any] = {
         "metric": metric,
@@ -123,6 +129,8 @@ def _reconciled(workspace: Workspace, name: str, key: str | None, measured: Perf
         truth = measured.value if truth_key == key else later.get("value")
         if before is None or truth is None or before["value"] is None:
             continue
+        if before["metric"] != (measured.metric if truth_key == key else later.get("metric", before["metric"])):
+            continue  # on rows of one class another metric was measured
         low, high = before["interval"] or (None, None)
         n, effective, method = before["n"], before["n_effective"], before["method"]
         pairs.append((Estimate(before["status"], before["metric"], before["value"], low, high, n, effective, method), truth))
@@ -162,7 +170,7 @@ def _bounds(found: Any) -> dict[str, float | None]:
 
 
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:
-    measured, metric, coverage = facts["measured"], facts["metric"], facts["coverage"]
+    measured, metric, coverage = facts["measured"], facts["measured"]["metric"], facts["coverage"]
     plotted = {metric: measured["value"], f"{metric}_low": measured["low"], f"{metric}_high": measured["high"]}
     plotted |= {f"{metric}_at_gate": measured["gate"], "drop": measured["drop"], "coverage": coverage["coverage"], "rows": measured["n"]}
     plotted |= {"waiting": coverage["waiting"], "base_rate": measured["base_rate"], "status": measured["status"]}
@@ -171,7 +179,7 @@ def _shown(facts: dict[str, Any]) -> dict[str, Any]:
     before = concept["before"] if concept["changes"] else None
     plotted |= {"error": concept["now"], "error_before": before, "error_changes": len(concept["changes"])}
     if estimated := facts.get("estimated"):
-        plotted |= {f"{metric}_estimated": estimated["value"], "estimate_error": facts["reconciled"]["error"]}
+        plotted |= {f"{estimated['metric']}_estimated": estimated["value"], "estimate_error": facts["reconciled"]["error"]}
     return plottable(plotted)
 
 
@@ -179,7 +187,7 @@ def _findings(facts: dict[str, Any], measured: Performance, estimated: bool) -> 
     numbers = {part: facts["measured"][part] for part in ("value", "gate", "drop", "n")}
     yield Finding("measured", measured.status, measured.detail, {**numbers, "coverage": measured.coverage})
     if estimated:
-        yield _of_estimate(facts["estimated"], facts["reconciled"], measured.metric)
+        yield _of_estimate(facts["estimated"], facts["reconciled"], facts["metric"])
     label = facts["label"]
     yield Finding("label", label["status"], label["detail"], {"n": label["n"], "effect": label["effect"]})
     concept = facts["concept"]

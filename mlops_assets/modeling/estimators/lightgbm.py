@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import nearest
 from mlops_assets.modeling.encoding import Form
-from mlops_assets.modeling.estimators.lightgbm_parameters import DEFAULTS, WHERE, canonical, default_space, fewer_trees, size_defaults
+from mlops_assets.modeling.estimators.lightgbm_parameters import DEFAULTS, WHERE, canonical, default_space, quick, size_defaults
 from mlops_assets.modeling.estimators.protocol import EstimatorKind, Fitted, Matrix, Problem, Recipe
 from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.spec.lightgbm_parameters import OBJECTIVES
@@ -178,9 +178,7 @@ class LightGBMFitted(Fitted):
         return hashlib.sha256(head.encode()).hexdigest()
 
 
-KIND = EstimatorKind(
-    recipe=lambda declared, problem, definitions: LightGBMRecipe(problem, declared), read=LightGBMFitted.read, quick=fewer_trees
-)
+KIND = EstimatorKind(recipe=lambda declared, problem, definitions: LightGBMRecipe(problem, declared), read=LightGBMFitted.read, quick=quick)
 
 
 def _safe(names: Sequence[str]) -> list[str]:

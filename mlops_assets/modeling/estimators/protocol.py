@@ -125,7 +125,8 @@ class EstimatorKind:
             ModelingError for parameters, names or functions that do not exist or do not fit the task.
         read: from a bundle's verified files, and what :meth:`Fitted.write` returned for them, to what was fitted.
         runs_code: whether reading runs code of the bundle. It is read when the first row is scored then, not when the bundle is opened.
-        quick: from what is declared to the like of it that trains quickly, for when it does not matter how good the model is.
+        quick: from what is declared to the like of it that trains quickly, for when it does not matter how good the model is. Outcomes
+            of the other side should give it the mirrored model, so what leans to one side is left out.
     """
 
     recipe: Callable[[Any, Problem, Path], Recipe]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FILE = "model.skops"
 WHERE = "training.estimator.sklearn"
+QUICK_TREES = 30
 
 _BY_ROW = {
     *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
@@ -162,7 +163,23 @@ class SklearnFitted(Fitted):
         return None if found is None or len(found) != self.estimator.n_features_in_ else np.asarray(found, dtype="float64")
 
 
-KIND = EstimatorKind(recipe=lambda declared, problem, definitions: SklearnRecipe(problem, declared), read=SklearnFitted.read)
+KIND = EstimatorKind(
+    recipe=lambda declared, problem, definitions: SklearnRecipe(problem, declared),
+    read=SklearnFitted.read,
+    quick=lambda declared: tuple(step.model_copy(update={"params": _quick(step.params)}) for step in declared),
+)
+
+
+def _quick(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The same parameters with at most :data:`QUICK_TREES` trees, and no classes or directions that count more than others."""
+    result = {}
+    for name, value in params.items():
+        if name == "monotonic_cst" or (name == "class_weight" and isinstance(value, Mapping)):
+            continue
+        if name == "n_estimators" and isinstance(value, int):
+            value = min(value, QUICK_TREES)
+        result[name] = {**value, "params": _quick(value["params"])} if isinstance(value, Mapping) and "params" in value else value
+    return result
 
 
 def _make(name: str, params: Mapping[str, Any]) -> Any:

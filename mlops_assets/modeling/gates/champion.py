@@ -6,7 +6,7 @@ import math
 
 from mlops_assets.modeling.gate_result import GateResult
 from mlops_assets.modeling.gates.bench import Bench, Cases
-from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare
+from mlops_assets.modeling.gates.comparison import DEFAULT_MARGIN, compare_on_any_rows
 from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, show
 from mlops_assets.spec.gates import Gate
@@ -22,28 +22,32 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
 def against_champion(context: GateContext, name: str, gate: Gate, metric: str, margin: float) -> GateResult:
     """Non-inferiority of ``metric``; `not_applicable` without a champion, inconclusive where it cannot score these rows."""
     holdout = context.holdout
-    allowed = f"{margin:g}" if metric in BOUNDED else f"{margin:.3g} of its value"
-    required = f"{metric} at most {allowed} worse than the champion's"
+    required = _required(metric, margin)
     if context.champion is None:
         return GateResult(name, "not_applicable", None, required, n=holdout.n, detail="There is no champion yet.")
     if holdout.champion is None:
         detail = f"Not compared: {holdout.champion_error}."
         return GateResult(name, "inconclusive", None, required, n=holdout.n, n_effective=holdout.n_effective, detail=detail)
-    found = compare(context, metric, holdout.champion, margin, gate.confidence)
-    gain = found.improvement
+    found = compare_on_any_rows(context, metric, holdout.champion, margin, gate.confidence)
+    gain, words = found.improvement, found.words[:1].upper() + found.words[1:]
     status, why = decide(gain, at_least=-found.tolerated, min_n=gate.min_n or MIN_N)
     return GateResult(
         name,
         status,
         gain.value if math.isfinite(gain.value) else None,
-        f"{required}, that is an improvement of at least {-found.tolerated:.4g}",
+        f"{_required(found.metric, margin)}, that is an improvement of at least {-found.tolerated:.4g}",
         gain.bounds,
         gain.n,
         gain.n_effective,
-        f"{metric} {found.candidate:.4g} against the champion's {found.reference:.4g}: improvement {gain.value:.4g}, "
+        f"{words}{found.metric} {found.candidate:.4g} against the champion's {found.reference:.4g}: improvement {gain.value:.4g}, "
         f"interval {show(gain)}; {why}.",
-        {"metric": metric, "margin": margin, "champion": context.champion.digest, **found.data},
+        {"metric": found.metric, "margin": margin, "champion": context.champion.digest, **found.data},
     )
+
+
+def _required(metric: str, margin: float) -> str:
+    allowed = f"{margin:g}" if metric in BOUNDED else f"{margin:.3g} of its value"
+    return f"{metric} at most {allowed} worse than the champion's"
 
 
 def known_bad(bench: Bench) -> Cases:

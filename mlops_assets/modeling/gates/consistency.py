@@ -9,7 +9,7 @@ from mlops_assets.modeling.gate_result import GateResult
 from mlops_assets.modeling.gates.bench import Bench, Case, Cases
 from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import sentence
-from mlops_assets.modeling.requests.asking import ask, askable
+from mlops_assets.modeling.requests.asking import ask_rows, askable
 from mlops_assets.modeling.requests.edges import edge_rows
 from mlops_assets.modeling.requests.forms import FORMS
 from mlops_assets.modeling.requests.reader import RowReader
@@ -80,17 +80,17 @@ def _served(bundle: Bundle, frame: pd.DataFrame) -> list[str]:
         reader = RowReader(loaded)
         samples = [askable(loaded, frame), askable(loaded, edge_rows(loaded))]
         expected = [_bits(loaded.predict(sample)) for sample in samples]
-        single = samples[0].head(1)
-        asked = [(samples[0], expected[0]), (samples[1], expected[1]), (single, expected[0][: len(single)])]
+        rows, edges = (loaded.json_rows(sample) for sample in samples)
+        asked = [(rows, expected[0]), (edges, expected[1]), (rows[:1], expected[0][:1])]
     except Exception as error:  # Whatever stops a server from loading it, the gate must say so.
         return [f"a server could not load it: {_said(error)}"]
     problems: dict[str, list[str]] = {}
     for form in FORMS:
         for sample, known in asked:
-            if not len(sample):
+            if not sample:
                 continue
             try:
-                found = _bits(ask(reader, sample, form))
+                found = _bits(ask_rows(reader, sample, form))
                 said = "" if found == known else "the server would answer otherwise than a batch"
             except Exception as error:
                 said = f"the server could not read rows of its own: {_said(error)}"

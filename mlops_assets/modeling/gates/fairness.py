@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
+from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, interval
 from mlops_assets.modeling.gate_result import GateResult, Status
 from mlops_assets.modeling.gates.bench import Bench, Case, Cases
 from mlops_assets.modeling.gates.context import MIN_N, MIN_SLICE_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, requirement, show
-from mlops_assets.modeling.metrics.pointwise import pointwise_loss
 from mlops_assets.modeling.metrics.statistic import Statistic
 from mlops_assets.modeling.slices import slices_of
 from mlops_assets.modeling.synthetic import make_bundle, make_set, prediction_columns, reading
@@ -42,8 +41,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     left_out: list[tuple[str, Array]] = []
     described: dict[str, dict[str, Any]] = {}
     for value, inside in slices_of(holdout.rows.table, gate.attribute):
-        part = holdout.blocks.take(inside)
-        worth = effective_n(part, pointwise_loss(holdout.y[inside], holdout.prediction[inside], holdout.task))
+        worth = holdout.take(inside).n_effective
         described[value] = _describe(holdout.y[inside], holdout.prediction[inside] >= 0.5, worth)
         (groups if worth >= (gate.min_n or MIN_SLICE_N) else left_out).append((value, inside))
     counted = np.any([inside for _, inside in groups], axis=0) if groups else np.zeros(holdout.n, bool)
@@ -94,18 +92,12 @@ def group_statistic(metric: str, y: Array, selected: Array, groups: list[Array])
 
 
 def _measure(context: GateContext, gate: Gate, counted: Array, groups: list[Array]) -> Interval:
-    import numpy as np
-    from fairlearn import metrics as fairlearn
-
     assert gate.fairness is not None
-    holdout = context.holdout
-    y, selected, blocks = holdout.y[counted], holdout.prediction[counted] >= 0.5, holdout.blocks.take(counted)
-    worth = effective_n(blocks, pointwise_loss(y, holdout.prediction[counted], holdout.task))
-    draws = draw({"value": group_statistic(gate.fairness, y, selected, groups)}, blocks, seed=context.seed)["value"]
-    found = interval(draws, blocks, worth, gate.confidence or CONFIDENCE)
-    codes = np.argmax(np.stack(groups), axis=0)
-    value = float(getattr(fairlearn, gate.fairness)(y, selected.astype(int), sensitive_features=codes))
-    return Interval(value, found.low, found.high, found.n, found.n_effective, found.confidence)
+    holdout = context.holdout.take(counted)
+    y, selected, blocks, seed = holdout.y, holdout.prediction >= 0.5, holdout.blocks, context.seed
+    statistic = group_statistic(gate.fairness, y, selected, groups)
+    draws = draw({"value": statistic}, blocks, seed=seed, resampling=holdout.resampling(seed))["value"]
+    return interval(draws, blocks, holdout.n_effective, gate.confidence or CONFIDENCE)
 
 
 def _describe(y: Array, selected: Array, worth: float) -> dict[str, Any]:

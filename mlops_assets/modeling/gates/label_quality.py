@@ -144,7 +144,7 @@ def _maturity(context: GateContext) -> list[tuple[Status, str]]:
     late = 0
     for rows in (context.holdout.train, context.holdout.rows):
         if LABEL_END in rows.table:
-            ends = pd.to_datetime(rows.table[LABEL_END], utc=True)
+            ends = pd.to_datetime(rows.table[LABEL_END], utc=True, cache=False)
             late += int((ends > pd.Timestamp(context.as_of)).sum())
     return [("fail", f"{late} labels become final only after {context.as_of.isoformat()}, when the model is as of")] if late else []
 

@@ -5,9 +5,10 @@
   that the score's lower bound is more than 0.05 below that limit, it is inconclusive;
 * a better score than chance after training on shuffled labels (:mod:`~mlops_assets.modeling.gates.shuffled_labels`);
 * the same entity at the same as-of time in training and holdout, or a shared group where `group_by` is declared;
-* a label window of a training row that reaches past the first as-of time of the holdout.
-
-Equal rows on both sides are counted and shown, not refused: two different cases may look alike.
+* a label window of a training row that reaches past the first as-of time of the holdout;
+* training rows in an undated holdout: more of its rows have an equal in training, target included, than the training rows among
+  themselves. Two different cases may look alike, but a fair draw gives both sides as many such. Where rows are dated, a case may come again
+  unchanged, and equal rows are only counted.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.modeling.calibration import wilson
 from mlops_assets.modeling.distinct import groups_of
 from mlops_assets.modeling.gate_result import GateResult, Status, worst
 from mlops_assets.modeling.gates.bench import MOMENT, Bench, Case, Cases
 from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import sentence
-from mlops_assets.modeling.holdout import AS_OF, LABEL_END
+from mlops_assets.modeling.holdout import AS_OF, LABEL_END, TARGET
 from mlops_assets.modeling.single_feature import LIMIT_CLASSES, LIMIT_NUMBER, SLACK, score_features
 from mlops_assets.modeling.synthetic import CLASSES, World, make_bundle, make_set
 from mlops_assets.spec.gates import Gate
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 SHOWN = 10
+EQUAL_FLOOR, EQUAL_CONFIDENCE = 0.01, 0.998
+"""Excess share of holdout rows with an equal in training that counts, and how surely both shares must be apart."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         "shared_rows": _shared_rows(context),
         "label_windows": _label_windows(context),
         "groups": _groups(context),
+        "equal_rows": _equal_rows(context),
     }
     status = worst(finding.status for finding in found.values())
     named = [finding.text for finding in found.values() if finding.status in ("fail", "inconclusive")]
@@ -73,7 +78,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         holdout.n,
         holdout.n_effective,
         sentence(named or [single.text]),
-        {**{key: {"status": f.status, "detail": f.text, **f.data} for key, f in found.items()}, "equal_rows": _equal_rows(context)},
+        {key: {"status": f.status, "detail": f.text, **f.data} for key, f in found.items()},
     )
 
 
@@ -112,6 +117,7 @@ def _shuffled(context: GateContext) -> Finding:
     except MlopsError as error:
         return Finding("inconclusive", f"training on shuffled labels failed: {error}")
     text = f"trained on shuffled labels it scores {shuffled.metric} {shuffled.mean:.3f}, where chance is {shuffled.chance:g}"
+    text = f"{text} (mean of {len(shuffled.scores)} with mirrors)" if len(shuffled.scores) > 1 else text
     data = {**asdict(shuffled), "error": shuffled.error if math.isfinite(shuffled.error) else None}
     if shuffled.suspicious and not shuffled.leaks:
         return Finding("inconclusive", f"{text}, and the holdout has too few cases to say whether that is more", data)
@@ -159,12 +165,27 @@ def _label_windows(context: GateContext) -> Finding:
     return Finding("fail", f"{late} training labels look past {first.isoformat()}, where the holdout begins", {"late": late})
 
 
-def _equal_rows(context: GateContext) -> int:
-    """Holdout rows whose features and target all equal those of a training row."""
-    from mlops_assets.modeling.holdout import TARGET
+def _equal_rows(context: GateContext) -> Finding:
+    """Rows whose features and target all agree, of the holdout with training rows and of these with each other."""
+    import numpy as np
+    import pandas as pd
 
+    train, judged = context.holdout.train.table, context.holdout.rows.table
+    if train.empty or judged.empty:
+        return Finding("not_applicable", "one side is empty")
     columns = [*context.bundle.signature.names, TARGET]
-    return twins(context.holdout.train.table, context.holdout.rows.table, columns)
+    group = groups_of(pd.concat([train[columns], judged[columns]], ignore_index=True))
+    learned, held = group[: len(train)], group[len(train) :]
+    size = np.bincount(learned, minlength=int(group.max()) + 1)
+    shared = int((size[held] > 0).sum())
+    among = int((size[learned] > 1).sum())
+    data = {"shared": shared, "among_training": among}
+    text = f"{shared} of {len(judged)} holdout rows have an equal in training, {among} of {len(train)} training rows another"
+    if AS_OF in judged and judged[AS_OF].notna().any():
+        return Finding("not_applicable", f"{text}; they are dated, so a case may come again", data)
+    low = wilson(shared / len(judged), len(np.unique(held)), EQUAL_CONFIDENCE)[0]
+    high = wilson(among / len(train), len(np.unique(learned)), EQUAL_CONFIDENCE)[1]
+    return Finding("fail" if low > high + EQUAL_FLOOR else "pass", text, data)
 
 
 def twins(train: pd.DataFrame, judged: pd.DataFrame, columns: list[str]) -> int:
@@ -205,15 +226,25 @@ def known_bad(bench: Bench) -> Cases:
         training_set = make_set(world, {**groups, **(columns or {})}, entity)
         return lambda: bench.context(bundle, training_set, retrain=retrain or _relearn(world))
 
+    repeated = make_set(_repeated(world), groups)
     bad = [
         ("the target copied into a feature, 2 % of it flipped", case(copied, {"copy": tuple(copies)})),
         ("the same entity on both sides", case(honest, {"entity": _ids(world, shared=True)}, ("entity",))),
         ("training labels that look into the holdout", case(honest, moments)),
+        ("a third of the holdout taken from the training rows", lambda: bench.context(honest, repeated, retrain=_relearn(world))),
         ("a training that sees the holdout's outcomes", case(honest, retrain=lambda training_set, folder: _peeking(world))),
     ]
     if model.training.group_by:
         bad.append(("a group on both sides", case(honest, {c: _ids(world, shared=True) for c in model.training.group_by})))
     return Cases(bad=bad, good=[("a model with one honest feature", case(honest, {"entity": _ids(world)}, ("entity",)))], every=True)
+
+
+def _repeated(world: World) -> World:
+    """The same world where the first third of the holdout are the first training rows again."""
+    y_holdout, signal = world.y_holdout.copy(), world.signal_holdout.copy()
+    third = min(len(y_holdout) // 3, len(world.y_train))
+    y_holdout[:third], signal[:third] = world.y_train[:third], world.signal_train[:third]
+    return World(world.task, world.y_train, y_holdout, world.signal_train, signal)
 
 
 def _ids(world: World, *, shared: bool = False) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, draw, effective_n, interval
+from mlops_assets.modeling.bootstrap import CONFIDENCE, Interval, interval
 from mlops_assets.modeling.gate_result import RELATIVE, GateResult, Status, worst
 from mlops_assets.modeling.gates import beats_naive, champion
 from mlops_assets.modeling.gates.bench import Bench, Cases
@@ -21,7 +21,6 @@ from mlops_assets.modeling.gates.context import MIN_N, MIN_SLICE_N, GateContext
 from mlops_assets.modeling.gates.limits import decide, requirement, show
 from mlops_assets.modeling.gates.relative import better_than_champion
 from mlops_assets.modeling.metrics import metric_of
-from mlops_assets.modeling.metrics.pointwise import pointwise_loss
 from mlops_assets.modeling.synthetic import CLASSES
 from mlops_assets.spec.gates import Gate
 from mlops_assets.spec.metrics import METRICS
@@ -121,12 +120,10 @@ def _measure(context: GateContext, gate: Gate, metric_name: str, inside: Any) ->
     """The metric of a subset of the holdout. One that is best at zero is judged by its size, unless `at_least` asks for its sign."""
     import numpy as np
 
-    holdout = context.holdout
-    metric = metric_of(metric_name, holdout.task)
-    y, prediction, blocks = holdout.y[inside], holdout.prediction[inside], holdout.blocks.take(inside)
-    worth = effective_n(blocks, pointwise_loss(y, prediction, holdout.task))
-    draws = draw({"metric": metric.prepare(y, prediction)}, blocks, seed=context.seed)["metric"]
-    found = interval(draws, blocks, worth, gate.confidence or CONFIDENCE)
+    holdout = context.holdout.take(inside)
+    metric, worth = metric_of(metric_name, holdout.task), holdout.n_effective
+    (draws,) = holdout.measure([(metric_name, holdout.prediction)], context.seed)
+    found = interval(draws, holdout.blocks, worth, gate.confidence or CONFIDENCE)
     if metric.row.better == "zero" and gate.at_least is None and found.bounds is not None:
         low, high = found.bounds
         nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))

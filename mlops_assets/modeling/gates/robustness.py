@@ -1,7 +1,8 @@
 """A declared limit on how much of the main metric is lost when the holdout's features are disturbed.
 
 `noise` adds normal noise of `scale` standard deviations to every numeric feature; `missing` blanks a share `scale` of the values of every
-feature. The loss is the mean over :data:`REPEATS` disturbances, in the units of the metric, paired on the same rows.
+feature. The loss is the mean over several disturbances, in the units of the metric, paired on the same rows: so many that about
+:data:`DISTURBED_ROWS` rows are disturbed, :data:`MAX_REPEATS` at most and two at least.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-REPEATS = 5
+MAX_REPEATS, DISTURBED_ROWS = 5, 10_000
 
 
 def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
@@ -45,12 +46,12 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
         return GateResult(name, "inconclusive", None, required, detail="The holdout is empty.")
     frame = holdout.rows.table[[f.name for f in features]]
     random = context.random()
-    statistics = {"calm": metric.prepare(holdout.y, holdout.prediction)}
-    for repeat in range(REPEATS):
+    (calm,) = holdout.measure([(metric.name, holdout.prediction)], context.seed)
+    statistics = {}
+    for repeat in range(max(2, min(MAX_REPEATS, -(-DISTURBED_ROWS // holdout.n)))):
         disturbed = _noisy(frame, features, gate.scale, random) if gate.robustness == "noise" else _blanked(frame, gate.scale, random)
         statistics[f"disturbed {repeat}"] = metric.prepare(holdout.y, np.asarray(bundle.predict(disturbed), float))
-    draws = draw(statistics, holdout.blocks, seed=context.seed)
-    calm = draws.pop("calm")
+    draws = draw(statistics, holdout.blocks, seed=context.seed, resampling=holdout.resampling(context.seed))
     value = float(np.mean([metric.improvement(np.asarray(calm.value), np.asarray(d.value)) for d in draws.values()]))
     resampled = np.mean([metric.improvement(calm.resampled, d.resampled) for d in draws.values()], axis=0)
     found = interval(Draws(value, resampled), holdout.blocks, holdout.n_effective, gate.confidence or CONFIDENCE)

@@ -57,36 +57,23 @@ def _brier(y: Array, prediction: Array) -> Statistic:
     return mean_of(np.square(prediction - y))
 
 
-def _ranked(score: Array) -> tuple[Array, Array]:
-    """Order by rising score, and where each group of equal scores starts in that order."""
-    import numpy as np
-
-    order = np.argsort(score, kind="stable")
-    ranked = score[order]
-    return order, np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]]) if len(score) else np.zeros(0, int)
-
-
-def _grouped(weights: Array, starts: Array) -> Array:
-    import numpy as np
-
-    return weights if len(starts) == weights.shape[1] else np.add.reduceat(weights, starts, axis=1)
-
-
 def roc_auc(y: Array, prediction: Array) -> Statistic:
     """Mann-Whitney form with half credit for ties: Hanley and McNeil, Radiology 143 (1982)."""
     import numpy as np
 
-    order, starts = _ranked(prediction)
-    positive = (y[order] == 1).astype(float)
+    if _constant(prediction):
+        return _of_classes(y, lambda positives, negatives: np.where((positives > 0) & (negatives > 0), 0.5, np.nan))
+    positive, negative = (_by_score(prediction, y == 1, 1), _by_score(prediction, y != 1, 1))
+    lower = np.searchsorted(prediction[negative], prediction[positive], side="left")
+    upper = np.searchsorted(prediction[negative], prediction[positive], side="right")
+    tied = bool((lower != upper).any())
 
     def over(weights: Array) -> Array:
-        ranked = weights[:, order]
-        positives = ranked * positive
-        negatives = _grouped(ranked - positives, starts)
-        positives = _grouped(positives, starts)
-        below = np.cumsum(negatives, axis=1)
-        pairs = positives.sum(axis=1) * below[:, -1]
-        wins = np.einsum("ij,ij->i", positives, below) - 0.5 * np.einsum("ij,ij->i", positives, negatives)
+        positives, below = np.take(weights, positive, axis=1), _cumulated(np.take(weights, negative, axis=1))
+        pairs = positives.sum(axis=1, dtype=float) * below[:, -1]
+        wins = _sum_of_products(positives, np.take(below, lower, axis=1))
+        if tied:
+            wins = (wins + _sum_of_products(positives, np.take(below, upper, axis=1))) / 2
         area: Array = wins / np.where(pairs > 0, pairs, np.nan)
         return area
 
@@ -97,20 +84,65 @@ def _pr_auc(y: Array, prediction: Array) -> Statistic:
     """Average precision: the sum of precision times the gain in recall, over falling thresholds."""
     import numpy as np
 
-    order, starts = _ranked(-prediction)
-    positive = (y[order] == 1).astype(float)
+    if _constant(prediction):
+        return _of_classes(y, lambda positives, negatives: np.where(positives > 0, positives / (positives + negatives), np.nan))
+    positive, negative = (_by_score(prediction, y == 1, -1), _by_score(prediction, y != 1, -1))
+    found_until = np.searchsorted(-prediction[positive], -prediction[positive], side="right")
+    wrong_until = np.searchsorted(-prediction[negative], -prediction[positive], side="right")
+    tied = bool((found_until != np.arange(1, len(positive) + 1)).any())
 
     def over(weights: Array) -> Array:
-        ranked = weights[:, order]
-        positives = _grouped(ranked * positive, starts)
-        found = np.cumsum(positives, axis=1)
-        called = np.cumsum(_grouped(ranked, starts), axis=1)
-        precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
-        total = found[:, -1]
+        positives, wrong = np.take(weights, positive, axis=1), _cumulated(np.take(weights, negative, axis=1))
+        cumulated = _cumulated(positives)
+        found = np.take(cumulated, found_until, axis=1) if tied else cumulated[:, 1:]
+        called = found + np.take(wrong, wrong_until, axis=1)
+        precision = np.divide(found, called, out=np.zeros(found.shape), where=called > 0)
+        total = cumulated[:, -1].astype(float)
         area: Array = np.einsum("ij,ij->i", positives, precision) / np.where(total > 0, total, np.nan)
         return area
 
     return Statistic(over=over)
+
+
+def _constant(score: Array) -> bool:
+    """Whether all rows have one score, as the naive model gives: then nothing has to be sorted."""
+    return len(score) > 0 and bool((score == score[0]).all())
+
+
+def _of_classes(y: Array, combine: Callable[[Array, Array], Array]) -> Statistic:
+    """What depends on the numbers of positives and negatives alone."""
+    import numpy as np
+
+    return Statistic(np.column_stack([y == 1, y != 1]).astype(float), lambda s: combine(s[:, 0], s[:, 1]))
+
+
+def _by_score(score: Array, chosen: Array, way: int) -> Array:
+    """Positions of the chosen rows by rising (1) or falling (-1) score."""
+    import numpy as np
+
+    rows = np.flatnonzero(chosen)
+    order: Array = rows[np.argsort(way * score[rows], kind="stable")]
+    return order
+
+
+def _cumulated(weights: Array) -> Array:
+    """Running sums ``(b, n + 1)`` of ``weights (b, n)``, from 0 on; whole weights stay whole, and exact."""
+    import numpy as np
+
+    kind: Any = float
+    if weights.dtype.kind in "ui":
+        kind = np.int32 if weights.shape[1] * np.iinfo(weights.dtype).max < 2**31 else np.int64
+    sums = np.zeros((len(weights), weights.shape[1] + 1), kind)
+    np.cumsum(weights, axis=1, dtype=kind, out=sums[:, 1:])
+    return sums
+
+
+def _sum_of_products(a: Array, b: Array) -> Array:
+    import numpy as np
+
+    whole = a.dtype.kind in "ui"
+    result: Array = np.einsum("ij,ij->i", a, b, dtype=np.int64 if whole else float, casting="safe").astype(float)
+    return result
 
 
 FORMULAS: dict[str, Formula] = {

@@ -23,6 +23,17 @@ def pointwise_loss(y: Array, prediction: Array, task: str) -> Array:
     return result
 
 
+def surprise(y: Array, prediction: Array, task: str) -> Array:
+    """What each row ``(n,)`` lost beyond what its prediction let expect, with its sign: 0 in the mean of any rows, if that is right."""
+    import numpy as np
+
+    if task == "multiclass_classification":
+        expected: Array = (prediction * (1 - prediction)).sum(axis=1)
+        return pointwise_loss(y, prediction, task) - expected
+    result: Array = y - np.asarray(prediction, float)
+    return result
+
+
 def probability_of_outcome(y: Array, prediction: Array) -> Array:
     """P of the class that happened ``(n,)``; 0 for a class that the model does not know."""
     import numpy as np

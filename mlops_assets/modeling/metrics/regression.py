@@ -37,14 +37,14 @@ def _median_ae(y: Array, prediction: Array) -> Statistic:
 
     error = np.abs(prediction - y)
     order = np.argsort(error, kind="stable")
-    ranked = error[order]
+    ranked, last = error[order], len(error) - 1
 
     def over(weights: Array) -> Array:
-        cumulated = np.cumsum(weights[:, order], axis=1)
-        half = cumulated[:, -1:] / 2
-        lower = (cumulated < half).sum(axis=1)
-        upper = (cumulated <= half).sum(axis=1)
-        median: Array = (ranked[lower] + ranked[np.minimum(upper, len(ranked) - 1)]) / 2
+        cumulated = np.cumsum(np.take(weights, order, axis=1), axis=1, dtype=float)
+        half = cumulated[:, -1] / 2
+        lower = np.array([np.searchsorted(row, middle, side="left") for row, middle in zip(cumulated, half, strict=True)])
+        upper = np.array([np.searchsorted(row, middle, side="right") for row, middle in zip(cumulated, half, strict=True)])
+        median: Array = (ranked[np.minimum(lower, last)] + ranked[np.minimum(upper, last)]) / 2
         return median
 
     return Statistic(over=over)

@@ -27,9 +27,12 @@ class Statistic:
     over: Callable[[Array], Array] | None = None
 
     def at(self, weights: Array) -> Array:
-        """Value for each row of ``weights (b, n)``."""
+        """Value for each row of ``weights (b, n)``, whole or not."""
+        import numpy as np
+
         if self.sums is not None and self.combine is not None:
-            return self.combine(weights @ self.sums)
+            # Unlike a matrix product this adds in the same order on any number of threads.
+            return self.combine(np.einsum("ij,jk->ik", weights, self.sums))
         assert self.over is not None
         return self.over(weights)
 

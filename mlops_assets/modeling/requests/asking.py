@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_assets.modeling.distinct import distinct
-from mlops_assets.modeling.requests.forms import Form
+from mlops_assets.modeling.requests.forms import Form, PlainRows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,12 @@ def ask(reader: RowReader, frame: pd.DataFrame, form: Form) -> np.ndarray:
     Raises:
         RequestError, ValueError: when the rows cannot be written or are not taken.
     """
-    body, header = form.write(reader, reader.bundle.json_rows(frame))
+    return ask_rows(reader, reader.bundle.json_rows(frame), form)
+
+
+def ask_rows(reader: RowReader, rows: PlainRows, form: Form) -> np.ndarray:
+    """The same for rows as :meth:`~mlops_assets.modeling.bundle.Bundle.json_rows` gives them."""
+    body, header = form.write(reader, rows)
     return reader.bundle.score_matrix(reader.matrix_of(form.read(reader, body, header)))
 
 

@@ -15,7 +15,7 @@ from mlops_assets.spec.digest import functions
 from mlops_assets.spec.metrics import GREATER_IS_BETTER, OTHER_NAMES, SERVING_METRICS, metric_names
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.problems import KeyPath
-from mlops_assets.spec.tasks import TASKS
+from mlops_assets.spec.tasks import CLASSIFICATION, TASKS
 
 _OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 _TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
@@ -110,9 +110,13 @@ def check_metrics(model: Model, findings: Findings) -> None:
 
 
 def check_parameters(model: Model, findings: Findings) -> None:
-    """Parameters of the estimator and of the search over them, as far as its kind can be judged without importing it."""
+    """Parameters of the estimator, of the search over them as far as its kind can be judged without importing it, and of calibration."""
     estimator, tune = model.training.estimator, model.training.tune
     places: dict[str, KeyPath] = {"estimator": ("training", "estimator", estimator.kind), "space": ("training", "tune", "space")}
     for mistake in estimator.row.mistakes(estimator.declared, (tune.space if tune else None) or (), model.task):
         path = (*places[mistake.of], mistake.name)
         findings.add(model.name, path, mistake.found, valid=mistake.valid, suggestion=mistake.suggestion, do=mistake.do)
+    calibrate = model.training.calibrate
+    if calibrate in ("isotonic", "sigmoid") and model.task not in CLASSIFICATION:
+        found = f"{calibrate} maps scores to probabilities, and {model.task} has none"
+        findings.add(model.name, ("training", "calibrate"), found, valid=("auto", "none"), do="Leave it out.")

@@ -1,0 +1,78 @@
+"""Which judged rows belong together, and how many independent ones they are worth; the same for every gate."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.modeling.bootstrap import MIN_TIME_BLOCKS, Blocks, choose_blocks, effective_n
+from mlops_assets.modeling.likeness import alike_rows, err_together
+from mlops_assets.modeling.metrics.pointwise import pointwise_loss, surprise
+from mlops_assets.modeling.signature import BundleInputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops_assets.modeling.signature import Signature
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def dependence(
+    table: pd.DataFrame, entity: list[str], as_of: pd.Series | None, signature: Signature, y: Array, prediction: Array, task: str
+) -> tuple[Blocks, float]:
+    """Blocks of the rows of ``table``, and their worth in independent rows.
+
+    Blocks by entity or time as :func:`~mlops_assets.modeling.bootstrap.choose_blocks` says. Stretches of time are joined in pairs while the
+    model's errors remember the stretch before, as long as enough are left. Alike rows are the blocks where the model errs on them together
+    and that leaves fewer independent rows. The worth is that of losses or of errors, whichever is less.
+    """
+    n = len(y)
+    blocks = choose_blocks(table[entity] if entity else None, as_of, n)
+    if not n:
+        return blocks, 0.0
+    error = surprise(y, prediction, task)
+    memory = 0.0
+    if blocks.unit == "time":
+        blocks, memory = _forgetful(blocks, error)
+    worth = min(effective_n(blocks, pointwise_loss(y, prediction, task)), _remembered(n, effective_n(blocks, error), memory))
+    try:
+        group = alike_rows(table, list(signature.features))
+    except BundleInputError:
+        group = None  # the gate of consistency says what does not fit the signature
+    if group is not None:
+        alike = Blocks(group, int(group.max()) + 1, "alike")
+        if err_together(alike, error) and (fewer := effective_n(alike, error)) < worth:
+            return alike, fewer
+    return blocks, worth
+
+
+def _forgetful(blocks: Blocks, error: Array) -> tuple[Blocks, float]:
+    """Longer stretches, until their mean errors no longer depend on the one before; and that dependence, where it is left."""
+    while True:
+        memory = _autocorrelation(blocks, error)
+        if memory <= 2 / math.sqrt(blocks.count):
+            return blocks, 0.0
+        if blocks.count // 2 < MIN_TIME_BLOCKS:
+            return blocks, memory
+        blocks = Blocks(blocks.code // 2, (blocks.count + 1) // 2, "time")
+
+
+def _autocorrelation(blocks: Blocks, error: Array) -> float:
+    """Correlation of the mean errors of neighbouring stretches."""
+    import numpy as np
+
+    means = np.bincount(blocks.code, weights=error, minlength=blocks.count) / np.bincount(blocks.code, minlength=blocks.count)
+    moved = means - means.mean()
+    spread = float(np.square(moved).sum())
+    return 0.0 if spread <= 0 else float((moved[1:] * moved[:-1]).sum()) / spread
+
+
+def _remembered(n: int, worth: float, memory: float) -> float:
+    """The worth where stretches remember the one before: what they share counts (1 + r) / (1 - r) times, as in a mean of an AR(1) series.
+
+    G. Bayley and J. Hammersley, Supplement to the Journal of the Royal Statistical Society 8 (1946).
+    """
+    shared = n / worth - 1
+    return n / (1 + shared * (1 + memory) / (1 - memory))
