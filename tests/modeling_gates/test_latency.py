@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlops_assets.modeling.gate_result import GateResult
-from mlops_assets.modeling.machine import THIS, Machine, Simulated
+from mlops_assets.modeling.gates.machine import THIS, Machine, Simulated
 from mlops_assets.modeling.synthetic import make_bundle
 
 from .cases import judged, model_of, ranked, scored_set

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.machine import THIS, Machine
+from mlops_assets.modeling.gates.machine import THIS, Machine
 
 if TYPE_CHECKING:
     from datetime import datetime

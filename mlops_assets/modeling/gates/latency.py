@@ -26,7 +26,7 @@ from mlops_assets.modeling.gate_result import GateResult, Status
 from mlops_assets.modeling.gates.bench import Bench, Case, Cases
 from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import decide, show
-from mlops_assets.modeling.machine import Machine, Simulated
+from mlops_assets.modeling.gates.machine import Machine, Simulated
 from mlops_assets.modeling.synthetic import make_bundle, make_set, prediction_columns, reading
 from mlops_assets.spec.gates import Gate
 
