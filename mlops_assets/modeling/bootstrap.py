@@ -14,6 +14,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.modeling.distinct import groups_of
@@ -33,8 +34,8 @@ MIN_TIME_BLOCKS = 20
 STRETCHES = ("D", "12h", "6h", "3h", "h")
 MAX_UNDEFINED = 0.1
 """Where more of the resamples than this have no value, such as the AUC of one class, there is no interval."""
-_CHUNK = 1_000_000
-"""Rows times resamples that are looked at together: few enough for the processor's caches."""
+_CHUNK = 300_000
+"""Rows times resamples that are looked at together: few enough that their memory is used again instead of asked for anew."""
 _KEPT = 64_000_000
 """Blocks times resamples that are kept to be used again, a byte each."""
 
@@ -202,7 +203,7 @@ def draw(
     import numpy as np
 
     n, total = blocks.n, resamples or resamples_for(blocks.n)
-    base = np.ones(n) if weight is None else np.asarray(weight, float)
+    base = np.ones(n, np.uint8) if weight is None else np.asarray(weight, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = {name: float(s.at(base[None, :])[0]) if n else float("nan") for name, s in statistics.items()}
         if blocks.count < 2:
@@ -255,14 +256,21 @@ def interval(draws: Draws, blocks: Blocks, n_effective: float, confidence: float
 
 def _bounds(resampled: Array, count: int, confidence: float) -> tuple[float | None, float | None]:
     import numpy as np
-    from scipy import stats
 
     known = resampled[np.isfinite(resampled)]
     if count < 2 or len(known) < (1 - MAX_UNDEFINED) * len(resampled) or not len(known):
         return None, None
-    tail = float(stats.norm.cdf(-math.sqrt(count / (count - 1)) * stats.t.ppf((1 + confidence) / 2, count - 1)))
+    tail = _tail(count, confidence)
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
+
+
+@lru_cache
+def _tail(count: int, confidence: float) -> float:
+    """Share of resamples that lies beyond either bound, for so many blocks."""
+    from scipy import stats
+
+    return float(stats.norm.cdf(-math.sqrt(count / (count - 1)) * stats.t.ppf((1 + confidence) / 2, count - 1)))
 
 
 def _block_sums(values: Array, blocks: Blocks) -> Array:

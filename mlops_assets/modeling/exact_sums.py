@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _BITS = 53
-_LEAST = -1021
-"""Exponent of the smallest normal number."""
+_LEAST = -1074
+"""Exponent of the smallest number."""
 
 
 class ExactSums:

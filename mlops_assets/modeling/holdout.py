@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.modeling.dependence import dependence
 from mlops_assets.modeling.signature import ModelingError
+from mlops_assets.modeling.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,6 +117,7 @@ class Holdout:
         return found
 
 
+@one_thread()
 def build_holdout(task: str, bundle: Bundle, training_set: TrainingSet, champion: Bundle | None = None) -> Holdout:
     """Score the holdout with every model. Rows are weighted equally: weights say what to learn from, not what to be judged by."""
     classes = tuple(bundle.classes)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.evaluation import Evaluation
+from mlops_assets.modeling.threads import one_thread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,7 @@ def evaluate(
     return result
 
 
+@one_thread()
 def evaluate_holdout(
     model: Model, holdout: Holdout, bundle: Bundle, champion: Bundle | None, training_set: str, *, seed: int
 ) -> Evaluation:

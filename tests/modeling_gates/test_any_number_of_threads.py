@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info
 
 from mlops_assets.data.training_sets.training_set import TrainingSet
 from mlops_assets.modeling.bundle import Bundle
@@ -84,6 +85,26 @@ def test_a_verdict_is_the_same_bytes_on_one_thread_and_on_several(task: str, kin
     assert one == four
     statuses = {gate["name"]: gate["status"] for gate in json.loads(one)[1]["gates"]}
     assert statuses["leakage"] == statuses["consistency"] == "pass"
+
+
+def test_models_that_gates_train_are_trained_on_one_thread(tmp_path: Path) -> None:
+    task, kind = "binary_classification", "sklearn"
+    model, rows = declared(task, kind), world(task)
+    bundle, seen = trained(model, rows, tmp_path / "mine"), []
+
+    def retrain(shuffled: TrainingSet, folder: Path) -> Bundle:
+        seen.append(threads_allowed())
+        return trained(model, shuffled, folder)
+
+    before = threads_allowed()
+    judge_all(GateContext(model, bundle, rows, None, None, Path(), 7, retrain=retrain))
+    assert set(seen) == {1}
+    assert threads_allowed() == before
+
+
+def threads_allowed() -> int:
+    """The most threads that a library for matrices may use now."""
+    return max(int(found["num_threads"]) for found in threadpool_info() if found["user_api"] == "blas")
 
 
 def half(rows: TrainingSet) -> TrainingSet:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.modeling.bootstrap import Blocks, choose_blocks, draw, effective_n, interval
+from mlops_assets.modeling import bootstrap
+from mlops_assets.modeling.bootstrap import Blocks, Resampling, choose_blocks, draw, effective_n, interval
 from mlops_assets.modeling.calibration import Claims, bins_of, calibration_error
-from mlops_assets.modeling.metrics import metric_of
+from mlops_assets.modeling.metrics import metric_of, metrics_of
 
 from .cases import ranked
 
@@ -91,6 +92,32 @@ def test_five_hundred_resamples_of_ten_thousand_rows_take_seconds() -> None:
     started = time.process_time()
     draw(statistics, rows(10_000), seed=1, resamples=500)
     assert time.process_time() - started < 4
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_first_resamples_are_the_same_however_many_are_asked_for_and_in_whatever_order(kept: bool, monkeypatch) -> None:
+    monkeypatch.setattr(bootstrap, "_CHUNK", 7 * 500)
+    if not kept:
+        monkeypatch.setattr(bootstrap, "_KEPT", 0)
+    y, p = ranked(0.7, 500)
+    statistic = {"m": metric_of("roc_auc", "binary_classification").prepare(y, p)}
+    again = Resampling(rows(500), 3)
+    for resamples in (10, 100, 50):
+        expected = draw(statistic, rows(500), seed=3, resamples=100)["m"].resampled[:resamples]
+        assert draw(statistic, rows(500), seed=3, resamples=resamples, resampling=again)["m"].resampled.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("task", ["binary_classification", "multiclass_classification", "regression"])
+def test_every_metric_of_a_thousand_resamples_of_5700_rows_takes_tenths_of_a_second(task: str) -> None:
+    random = np.random.default_rng(1)
+    y, p = {
+        "binary_classification": lambda: ranked(0.8, 5_700),
+        "multiclass_classification": lambda: (random.integers(0, 3, 5_700), random.dirichlet([1, 1, 1], 5_700)),
+        "regression": lambda: (random.normal(size=5_700), random.normal(size=5_700)),
+    }[task]()
+    started = time.process_time()
+    draw({m.name: m.prepare(y, p) for m in metrics_of(task)}, rows(5_700), seed=1)
+    assert time.process_time() - started < 1
 
 
 def test_entities_that_occur_twice_are_drawn_whole() -> None:

@@ -14,13 +14,14 @@ from mlops_assets.lifecycle.making.attempt import Attempt, recorded
 from mlops_assets.lifecycle.pointers import point, require
 from mlops_assets.lifecycle.results import Check, Link, Picture, Rows, Stored, rounded
 from mlops_assets.lifecycle.verdicts import record
+from mlops_assets.modeling.gate_result import status_in_words
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.modeling.verdict import Verdict
 
-GATE_COLUMNS = ("name", "status", "observed", "interval", "n")
+GATE_COLUMNS = ("name", "status", "rule", "observed", "interval", "n")
 """What the table of gates shows; the checks say what is required, and why."""
 
 PASSING = ("pass", "not_applicable", "off")
@@ -35,7 +36,6 @@ def judge_model(workspace: Workspace, name: str, key: str | None, attempt: Attem
     from mlops_assets.data.training_sets.training_set import load_training_set
     from mlops_assets.modeling.figures import draw_figures
     from mlops_assets.modeling.gates import GateContext, judge_all
-    from mlops_assets.modeling.measuring import evaluate
     from mlops_assets.modeling.verdict import Verdict
     from mlops_assets.monitoring.reference import build_reference, put_reference
 
@@ -51,9 +51,9 @@ def judge_model(workspace: Workspace, name: str, key: str | None, attempt: Attem
     windows = model_windows(model, workspace.catalogue)
     bundle, champion = bundle_of(workspace, trained), champion_bundle(workspace, name, key)
     with recorded(workspace, attempt, name, "evaluation", key) as run:
-        evaluation = evaluate(model, bundle, training_set, champion=champion)
         as_of = windows.calendar.end_of(key) if windows.calendar is not None and key is not None else None
-        gates = judge_all(GateContext(model, bundle, training_set, evaluation, champion, folder, model.training.seed, as_of))
+        context = GateContext(model, bundle, training_set, None, champion, folder, model.training.seed, as_of)
+        evaluation, gates = context.measured, judge_all(context)
         verdict = Verdict.of(
             model=name,
             as_of=key,
@@ -104,4 +104,6 @@ def _checks(verdict: Verdict) -> Iterator[Check]:
             shown["as_of"] = verdict.as_of
         if gate.get("interval"):
             shown["interval"] = " … ".join(f"{v:.6g}" for v in gate["interval"])
-        yield Check(gate["name"], gate["status"] in PASSING, shown, description=f"{gate['status']}: {gate['detail'] or gate['required']}")
+        yield Check(
+            gate["name"], gate["status"] in PASSING, shown, description=f"{status_in_words(gate)}: {gate['detail'] or gate['required']}"
+        )

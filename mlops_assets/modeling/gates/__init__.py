@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from mlops_assets.errors import MlopsError
 from mlops_assets.modeling.gate_result import GateResult, Status
 from mlops_assets.modeling.gates.context import GateContext
+from mlops_assets.modeling.threads import one_thread
 from mlops_assets.spec.gates import Gate, gate_names
 from mlops_assets.spec.model import Model
 
@@ -32,14 +33,19 @@ def gate_module(name: str) -> GateModule:
 
 def judge_all(context: GateContext) -> list[GateResult]:
     """Every gate's result, in the order of :func:`gates_of`."""
-    return [judge_one(context, name, gate) for name, gate in gate_names(context.model.gates)]
+    with one_thread():
+        return [judge_one(context, name, gate) for name, gate in gate_names(context.model.gates)]
 
 
 def judge_one(context: GateContext, name: str, gate: Gate) -> GateResult:
-    """One gate's result. A gate that cannot judge, for a reason that the definition or the data must mend, is inconclusive."""
+    """One gate's result. A gate that cannot judge, for a reason that the definition or the data must mend, is inconclusive.
+
+    It judges on one thread, so that the same bundle and data have the same verdict wherever they are judged.
+    """
     if gate.off:
         return GateResult(name, "off", None, "turned off", detail=f"Turned off: {gate.reason}")
     try:
-        return gate_module(gate.row.name).judge(context, name, gate)
+        with one_thread():
+            return gate_module(gate.row.name).judge(context, name, gate)
     except MlopsError as error:
         return GateResult(name, "inconclusive", None, "a model that this gate can judge", detail=f"Not judged: {error}")

@@ -49,7 +49,7 @@ class Metric:
         """The metric of these rows, each counted ``weight`` times (default: once)."""
         import numpy as np
 
-        weights = np.ones(len(y)) if weight is None else np.asarray(weight, float)
+        weights = np.ones(len(y), np.uint8) if weight is None else np.asarray(weight, float)
         if len(y) == 0 or not weights.sum() > 0:
             return float("nan")
         with np.errstate(divide="ignore", invalid="ignore"):
