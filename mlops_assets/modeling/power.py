@@ -58,6 +58,9 @@ class Assumed:
     groups: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
+SMALL = 1.5
+
+
 @dataclass(frozen=True)
 class Need:
     """Effective rows that a gate needs, and of which sound model that is said. ``rows`` is None where no number of rows decides."""
@@ -81,11 +84,15 @@ def needs(model: Model, assumed: Assumed | None = None) -> list[Need]:
 
 
 def rows_for(deviation: float, distance: float, confidence: float | None, power: float = POWER) -> float:
-    """Rows on which the interval of a value lies beyond a limit at ``distance`` with probability ``power``; infinite at none."""
+    """Rows on which the interval of a value lies beyond a limit at ``distance`` with probability ``power``; infinite at none.
+
+    The last term is what few rows need beyond the normal theory: bounds are those of Student's t, and their width is estimated from the same
+    rows; it is set by simulation.
+    """
     if distance <= 0:
         return math.inf
     z = _z((1 + (confidence or CONFIDENCE)) / 2)
-    return ((z + _z(power)) * deviation / distance) ** 2 + z * z / 2
+    return ((z + _z(power)) * deviation / distance) ** 2 + SMALL * z * z
 
 
 def _beats_naive(model: Model, gate: Gate, assumed: Assumed) -> tuple[float, str]:
