@@ -39,6 +39,8 @@ DISTURBED = 0.9
 """Correlation of a metric's noise with that on disturbed features."""
 GAIN = 0.1
 """Nats by which a sound model of several classes is better than the naive one."""
+SMALL = 1.5
+"""What few rows need beyond the normal theory, in squared quantiles: t bounds whose width is estimated from the same rows. By simulation."""
 MOST = 10_000_000
 """More rows than this are said to be no number of rows."""
 
@@ -56,9 +58,6 @@ class Assumed:
     rate: float = 0.2
     value: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-
-
-SMALL = 1.5
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,7 @@ def needs(model: Model, assumed: Assumed | None = None) -> list[Need]:
 
 
 def rows_for(deviation: float, distance: float, confidence: float | None, power: float = POWER) -> float:
-    """Rows on which the interval of a value lies beyond a limit at ``distance`` with probability ``power``; infinite at none.
-
-    The last term is what few rows need beyond the normal theory: bounds are those of Student's t, and their width is estimated from the same
-    rows; it is set by simulation.
-    """
+    """Rows on which the interval of a value lies beyond a limit at ``distance`` with probability ``power``; infinite at none."""
     if distance <= 0:
         return math.inf
     z = _z((1 + (confidence or CONFIDENCE)) / 2)
