@@ -40,7 +40,7 @@ DISTURBED = 0.9
 GAIN = 0.1
 """Nats by which a sound model of several classes is better than the naive one."""
 SMALL = 1.5
-"""What few rows need beyond the normal theory, in squared quantiles: t bounds whose width is estimated from the same rows. By simulation."""
+"""What few rows need beyond the normal theory, in squared quantiles, by simulation: t bounds whose width is an estimate too."""
 MOST = 10_000_000
 """More rows than this are said to be no number of rows."""
 
