@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ def walked(folder: str, name: str, keys: Sequence[str]) -> World:
     def rounds(count: int) -> Iterator[Round]:
         from mlops_assets.data.features.computing import compute_features
         from mlops_assets.data.ingest import ingest
+        from mlops_assets.data.training_sets.rows import TrainingSetError
         from mlops_assets.data.training_sets.training_set import build_training_set
         from mlops_assets.lifecycle.needs import read_by_model
         from mlops_assets.lifecycle.workspace import open_workspace
@@ -48,7 +50,11 @@ def walked(folder: str, name: str, keys: Sequence[str]) -> World:
                 for view, wanted in sorted(reads.views.items()):
                     if new := fresh(view, list(wanted)):
                         list(compute_features(catalogue.views[view], catalogue, new, store))
-                rows = build_training_set(model, catalogue, key, store)
+                try:
+                    rows = build_training_set(model, catalogue, key, store)
+                except TrainingSetError as error:
+                    print(f"{error} The round is left out.", file=sys.stderr)
+                    continue
                 yield Round(f"{folder}: {name}", key, model, rows, project / "definitions" / folder)
 
     return World(f"{folder}: {name}", "declared", rounds)

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from mlops_assets.errors import RED
 from mlops_assets.lifecycle.places import START, places
 from mlops_assets.lifecycle.pointers import pointed
+from mlops_assets.modeling.gate_result import status_in_words
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.pointers import Stage
@@ -135,7 +136,7 @@ def as_markdown(report: Report) -> str:
             observed = "" if gate["observed"] is None else f"{gate['observed']:.4g}"
             inside = gate.get("interval")
             span = f"{inside[0]:.4g} … {inside[1]:.4g}" if inside and None not in inside else ""
-            status = f"{MARKS[gate['status']]} {gate['status'].replace('_', ' ')}"
+            status = f"{MARKS[gate['status']]} {status_in_words(gate)}"
             lines.append(f"| {gate['name']} | {status} | {observed} | {gate['required']} | {span} | {gate['n']} |")
         lines.append("")
     if report["metrics"]:
@@ -157,6 +158,8 @@ def as_junit(report: Report) -> str:
             ElementTree.SubElement(case, "failure", message=f"{gate['status']}: {gate['detail']}", type=gate["status"])
         elif gate["status"] in ("not_applicable", "off"):
             ElementTree.SubElement(case, "skipped", message=gate["detail"] or gate["status"])
+        elif gate.get("rule"):
+            ElementTree.SubElement(case, "system-out").text = f"{status_in_words(gate)}: {gate['detail']}"
     if not gates:
         case = ElementTree.SubElement(suite, "testcase", classname=report["model"], name="verdict")
         ElementTree.SubElement(case, "failure", message=report["failure"] or "there is no verdict", type="none")
@@ -175,11 +178,11 @@ def _gate(gate: Mapping[str, Any], columns: int) -> list[str]:
     observed = "" if gate["observed"] is None else f"{gate['observed']:.4g}"
     span = gate.get("interval")
     inside = f" [{span[0]:.4g}, {span[1]:.4g}]" if span and None not in span else ""
-    lines = [f"    {MARKS.get(gate['status'], '?')} {gate['name']}: {gate['status'].replace('_', ' ')}"]
+    lines = [f"    {MARKS.get(gate['status'], '?')} {gate['name']}: {status_in_words(gate)}"]
     if gate["status"] not in ("not_applicable", "off"):
         numbers = f"observed {observed}{inside}, n={gate['n']:,}; " if observed else ""
         lines += _wrapped(f"{numbers}required: {gate['required']}", "        ", columns)
-    if gate["status"] != "pass" and gate["detail"]:
+    if (gate["status"] != "pass" or gate.get("rule")) and gate["detail"]:
         lines += _wrapped(gate["detail"], "        ", columns)
     return lines
 

@@ -53,6 +53,8 @@ def limits(records: CardRecords) -> str:
         if gate["status"] in NOT_PASSED:
             note = " A person waived it; see Decisions." if gate["name"] in waived else ""
             found.append(f"Gate {text(gate['name'])} is {status(gate['status'])}: {text(gate['detail'] or gate['required'])}{note}")
+        elif gate.get("rule"):
+            found.append(f"Gate {text(gate['name'])} is passed only {text(gate['rule'])}: {text(gate['detail'])}")
         elif gate["status"] == "off":
             found.append(f"Gate {text(gate['name'])} is {status('off')}: {declared(gate['detail'])}")
     if not records.evaluation.get("slices"):
@@ -86,7 +88,7 @@ def gates(records: CardRecords) -> str:
     rows = [
         [
             text(gate["name"]),
-            status(gate["status"]),
+            status(gate["status"]) + (f", {text(gate['rule'])}" if gate.get("rule") else ""),
             number(gate.get("observed")),
             text(gate["required"]),
             interval(gate.get("interval")),

@@ -82,7 +82,7 @@ def reproduce(
     from mlops_assets.data.erasure import erased
     from mlops_assets.data.store import open_store
     from mlops_assets.data.training_sets.training_set import build_training_set
-    from mlops_assets.modeling.rebuild import compare
+    from mlops_assets.modeling.rebuild import as_trained, compare
     from mlops_assets.modeling.training import train
 
     came_from = bundle.provenance
@@ -102,7 +102,9 @@ def reproduce(
             catalogue.models[name], catalogue, key, pinned, sample=came_from.sample, memory_limit=memory_limit, folder=str(folder)
         )
         provenance = replace(came_from, code_version=__version__, libraries={})
-        trained = train(catalogue.models[name], built, folder / "bundle", provenance, definitions=catalogue.folder(name))
+        trained = train(
+            as_trained(catalogue.models[name], bundle), built, folder / "bundle", provenance, definitions=catalogue.folder(name)
+        )
     except MlopsError as error:
         status: Status = "inconclusive" if changed else "fail"
         return Reproduction(status, f"it cannot be built again: {error}", differs=tuple(changed))

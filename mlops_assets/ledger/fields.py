@@ -63,12 +63,13 @@ def _time(value: Any) -> bool:
 def _gate(value: Any) -> bool:
     return (
         isinstance(value, Mapping)
-        and {"name", "status"} <= set(value) <= {"name", "status", "observed", "required", "n"}
+        and {"name", "status"} <= set(value) <= {"name", "status", "rule", "observed", "required", "n"}
         and _identifier(value["name"])
         and value["status"] in GATE_STATUSES
         and (value.get("observed") is None or _number(value["observed"]))
         and (value.get("n") is None or _whole(value["n"]))
         and (value.get("required") is None or _text(value["required"]))
+        and (value.get("rule") is None or _text(value["rule"]))
     )
 
 

@@ -29,7 +29,8 @@ def _verdict(event: Event, body: Mapping[str, Any], about: str) -> str:
     wrong = [f"{gate['name']} {gate['status']}" for gate in gates if gate["status"] in NOT_PASSED]
     as_of = f" as of {body['as_of']}" if body.get("as_of") else ""
     source = f", moved from {body['source']['environment']}" if body.get("source") else ""
-    shown = f" ({'; '.join(wrong)})" if wrong else f" over {len(gates)} gates"
+    ruled = [f"{gate['name']} {gate['rule']}" for gate in gates if gate.get("rule")]
+    shown = f" ({'; '.join(wrong)})" if wrong else f" over {len(gates)} gates{', ' if ruled else ''}{'; '.join(ruled)}"
     return f"the gates judged {about}{as_of}, bundle {_short(body)}: {body['status']}{shown}{source}"
 
 

@@ -110,11 +110,12 @@ def holdout_power(workspace: Workspace, name: str, table: pa.Table | None = None
     if rows is None or rows.empty:
         return None
     loss, rate = _outcomes(model, rows["target"])
-    brought = _brought(model, windows, rows, loss)
+    evaluation = _newest_evaluation(workspace, name)
+    brought = _brought(model, windows, rows, loss, _independent(evaluation))
     if brought is None:
         return None
     groups = {column: _shares(rows[column]) for column in _columns(model) if column in rows}
-    assumed = Assumed(rate, _scores(workspace, name), groups)
+    assumed = Assumed(rate, _scores(evaluation), groups)
     return HoldoutPower(model, brought, assumed, standings(needs(model, assumed), brought))
 
 
@@ -202,17 +203,27 @@ def _shares(column: pd.Series) -> tuple[float, ...]:
     return tuple(count / len(column) for count in counts if count)
 
 
-def _scores(workspace: Workspace, name: str) -> Mapping[str, float]:
-    """Metrics of the newest registered version on its holdout; nothing where there is none."""
+def _newest_evaluation(workspace: Workspace, name: str) -> Mapping[str, Any] | None:
+    """That of the newest registered version; None where there is none."""
     newest, number = None, 1
     while (kept := kept_version(workspace, name, number)) is not None:
         newest, number = kept, number + 1
-    evaluation = None if newest is None else record_of(workspace.store, EVALUATIONS, newest.get("evaluation"))
+    return None if newest is None else record_of(workspace.store, EVALUATIONS, newest.get("evaluation"))
+
+
+def _scores(evaluation: Mapping[str, Any] | None) -> Mapping[str, float]:
     metrics = {} if evaluation is None else evaluation["metrics"]
     return {metric: found["value"] for metric, found in metrics.items() if found.get("value") is not None}
 
 
-def _brought(model: Model, windows: Windows, rows: pd.DataFrame, loss: Any) -> Brought | None:
+def _independent(evaluation: Mapping[str, Any] | None) -> float | None:
+    """How many independent rows a row of its holdout was worth; None where nothing was judged."""
+    if evaluation is None or not evaluation["rows"].get("holdout"):
+        return None
+    return float(evaluation["blocks"]["n_effective"]) / float(evaluation["rows"]["holdout"])
+
+
+def _brought(model: Model, windows: Windows, rows: pd.DataFrame, loss: Any, independent: float | None) -> Brought | None:
     import numpy as np
 
     calendar = windows.calendar
@@ -220,7 +231,7 @@ def _brought(model: Model, windows: Windows, rows: pd.DataFrame, loss: Any) -> B
         if windows.holdout_share is None:
             return None
         share = windows.holdout_share
-        return Brought(None, share, LARGEST_SHARE, round(share * len(rows)), [_worth(model, rows, loss)])
+        return Brought(None, share, LARGEST_SHARE, round(share * len(rows)), [_worth(model, rows, loss, independent)])
     newest = calendar.key_of(rows["moment"].max().to_pydatetime())
     starts, first = [], calendar.key_of(rows["moment"].min().to_pydatetime())
     size = windows.holdout_periods(calendar.shift(newest, windows.horizon))
@@ -230,16 +241,20 @@ def _brought(model: Model, windows: Windows, rows: pd.DataFrame, loss: Any) -> B
     effective = []
     for start in starts:
         inside = np.asarray(moments >= start)
-        effective.append(_worth(model, rows[inside].reset_index(drop=True), loss[inside]))
+        effective.append(_worth(model, rows[inside].reset_index(drop=True), loss[inside], independent))
     held = int((moments >= starts[min(size, periods) - 1]).sum())
     span = windows.window if windows.window is not None else calendar.distance(calendar.first_key, newest) + 1
     return Brought(calendar.every, size, max(size, span - windows.horizon - 1), held, effective)
 
 
-def _worth(model: Model, rows: pd.DataFrame, loss: Any) -> float:
-    """How many independent rows these are worth, by the blocks that gates use."""
+def _worth(model: Model, rows: pd.DataFrame, loss: Any, independent: float | None) -> float:
+    """How many independent rows these are worth: as gates found of the newest version's, else by how alike the outcomes of an entity are.
+
+    How far the errors of a model depend on time cannot be known before there is one.
+    """
     from mlops_assets.modeling.bootstrap import choose_blocks, effective_n
 
+    if independent is not None:
+        return independent * len(rows)
     keys = [column for column in model.entity if column in rows]
-    blocks = choose_blocks(rows[keys] if keys else None, rows["moment"], len(rows))
-    return effective_n(blocks, loss)
+    return effective_n(choose_blocks(rows[keys], None, len(rows)), loss) if keys else float(len(rows))

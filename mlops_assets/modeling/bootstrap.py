@@ -4,7 +4,8 @@ Rows of one entity at several as-of times share outcomes, and rows of one day sh
 resample draws whole blocks with replacement and every row counts as often as its block was drawn. The same draws serve every
 statistic, so differences between candidate and champion are paired. Everything is determined by the seed, on any number of threads.
 
-Intervals are expanded percentile intervals, which correct the percentile bootstrap for few blocks:
+Intervals are expanded percentile intervals, which correct the percentile bootstrap for few blocks, and where a confidence leaves hardly a
+resample beyond its bounds, t intervals with the resamples' standard deviation:
 T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015), section 5.3.
 """
 
@@ -32,6 +33,8 @@ CONFIDENCE = 0.95
 MIN_TIME_BLOCKS = 20
 """Fewer stretches of time than this say too little about the spread between them; rows are drawn instead."""
 STRETCHES = ("D", "12h", "6h", "3h", "h")
+MIN_BEYOND = 2
+"""Where a bound leaves fewer resamples than these beyond it, they cannot show it: it is taken from their standard deviation."""
 MAX_UNDEFINED = 0.1
 """Where more of the resamples than this have no value, such as the AUC of one class, there is no interval."""
 _CHUNK = 300_000
@@ -248,29 +251,33 @@ class _Totals:
 
 def interval(draws: Draws, blocks: Blocks, n_effective: float, confidence: float = CONFIDENCE) -> Interval:
     """Expanded percentile interval; without bounds where too many resamples have no value (:data:`MAX_UNDEFINED`)."""
-    low, high = _bounds(draws.resampled, blocks.count, confidence)
+    low, high = _bounds(draws, blocks.count, confidence)
     if math.isnan(draws.value):
         low = high = None
     return Interval(draws.value, low, high, blocks.n, n_effective, confidence)
 
 
-def _bounds(resampled: Array, count: int, confidence: float) -> tuple[float | None, float | None]:
+def _bounds(draws: Draws, count: int, confidence: float) -> tuple[float | None, float | None]:
     import numpy as np
 
-    known = resampled[np.isfinite(resampled)]
-    if count < 2 or len(known) < (1 - MAX_UNDEFINED) * len(resampled) or not len(known):
+    known = draws.resampled[np.isfinite(draws.resampled)]
+    if count < 2 or len(known) < (1 - MAX_UNDEFINED) * len(draws.resampled) or not len(known):
         return None, None
-    tail = _tail(count, confidence)
+    errors, tail = _errors_and_tail(count, confidence)
+    if tail * len(known) < MIN_BEYOND:
+        half = errors * float(known.std())
+        return draws.value - half, draws.value + half
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
 
 
 @lru_cache
-def _tail(count: int, confidence: float) -> float:
-    """Share of resamples that lies beyond either bound, for so many blocks."""
+def _errors_and_tail(count: int, confidence: float) -> tuple[float, float]:
+    """Standard errors to either bound, for so many blocks, and the share of resamples that lies beyond it."""
     from scipy import stats
 
-    return float(stats.norm.cdf(-math.sqrt(count / (count - 1)) * stats.t.ppf((1 + confidence) / 2, count - 1)))
+    errors = math.sqrt(count / (count - 1)) * float(stats.t.ppf((1 + confidence) / 2, count - 1))
+    return errors, float(stats.norm.cdf(-errors))
 
 
 def _block_sums(values: Array, blocks: Blocks) -> Array:

@@ -65,6 +65,12 @@ class GateResult:
         return cls(**{**values, "interval": None if bounds is None else (bounds[0], bounds[1]), "rule": body.get("rule", "")})
 
 
+def status_in_words(gate: Mapping[str, Any]) -> str:
+    """The status of a gate's plain data, with the rule by which it was decided where that is not its own."""
+    status = str(gate["status"]).replace("_", " ")
+    return f"{status}, {gate['rule']}" if gate.get("rule") else status
+
+
 def plain(value: Any) -> Any:
     """The same as JSON data: NumPy scalars as numbers, tuples as lists, and None for a number that is none."""
     if isinstance(value, Mapping):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops_assets.modeling.bundle import Bundle
+    from mlops_assets.spec.model import Model
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,16 @@ class Agreement:
     n: int
     largest_difference: float | None
     differs: tuple[str, ...]
+
+
+def as_trained(model: Model, original: Bundle) -> Model:
+    """The declaration by which to train ``original`` again.
+
+    A bundle without a map is trained again without one, whatever is declared: bundles of versions that knew no calibration say no more.
+    """
+    if original.calibration is not None:
+        return model
+    return model.model_copy(update={"training": model.training.model_copy(update={"calibrate": "none"})})
 
 
 def compare(original: Bundle, rebuilt: Bundle, frame: pd.DataFrame) -> Agreement:

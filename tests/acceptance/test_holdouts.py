@@ -70,7 +70,7 @@ def test_the_table_says_for_each_gate_what_it_needs_has_and_the_shortest_holdout
         "  beats_naive       77  336      yes        1w  roc_auc of 0.75",
         "  leakage           50  336      yes        1w  no feature near the limit",
         "  champion       1,486  336       no        5w  as good as the champion, margin 0.01",
-        "  calibration      273  336      yes        1w  calibrated",
+        "  calibration      147  336      yes        1w  calibrated",
         "  label_quality     50  336      yes        1w  10 rows of the rarer class",
     ]
 
@@ -122,7 +122,23 @@ attributes:
     found = project.mlops("check", "--data", "owner", "--json").document["holdouts"]["owner"]
     assert found["rows"] == 900
     assert found["effective"] == pytest.approx(90, abs=1)
-    assert {gate["shortest_holdout"] for gate in found["gates"] if gate["gate"] == "calibration"} == {None}
+    gates = {gate["gate"]: gate for gate in found["gates"]}
+    assert (gates["calibration"]["needs"], gates["calibration"]["decides"]) == (147, False)
+    assert gates["calibration"]["shortest_holdout"] == "49%"
+
+
+def test_once_there_is_a_version_its_own_scores_and_dependence_take_the_place_of_what_is_assumed(project: Project) -> None:
+    project.put("data/prices.csv", prices())
+    declared(project, "5w")
+    before = project.mlops("check", "--data", "up", "--json").document["holdouts"]["up"]
+    ran = project.mlops("run", "up", "--as-of", "2025-05-19", "--json").document
+    after = project.mlops("check", "--data", "up", "--json").document["holdouts"]["up"]
+    said = {gate["gate"]: gate["why"] for gate in after["gates"]}
+    assert said["beats_naive"] == f"roc_auc of {ran['metrics']['roc_auc']['value']:.3g}"
+    assert {gate["gate"]: gate["why"] for gate in before["gates"]}["beats_naive"] == "roc_auc of 0.75"
+    assert before["effective"] == before["rows"] == after["rows"]
+    judged = ran["metrics"]["roc_auc"]
+    assert after["effective"] == pytest.approx(after["rows"] * judged["n_effective"] / judged["n"], rel=0.01)
 
 
 def test_a_plan_says_what_gates_need_without_data(project: Project) -> None:
@@ -135,7 +151,7 @@ def test_a_plan_says_what_gates_need_without_data(project: Project) -> None:
         "  beats_naive      142  roc_auc of 0.75",
         "  leakage           50  no feature near the limit",
         "  champion       2,831  as good as the champion, margin 0.01",
-        "  calibration      273  calibrated",
+        "  calibration      147  calibrated",
         "  label_quality     72  10 rows of the rarer class",
         "  the holdout is 1w, its rows are not known here: `mlops check --data up` says whether it decides",
     ]

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from mlops_assets.modeling.bundle import BUNDLE_FILE, Bundle
 from mlops_assets.modeling.calibrating.fitting import fit_isotonic, fit_sigmoid
 from mlops_assets.modeling.calibrating.maps import Calibration, read_calibration
-from mlops_assets.modeling.rebuild import compare
+from mlops_assets.modeling.rebuild import as_trained, compare
 from mlops_assets.modeling.signature import ModelingError
 from mlops_assets.modeling.training import Trained
+from mlops_assets.spec.model import Model
 
 TYPES = dict.fromkeys(["a", "b", "c", "d"], "float64")
 LINEAR = {"sklearn": "sklearn.linear_model.LogisticRegression"}
@@ -166,6 +167,17 @@ def test_the_same_rows_give_the_same_bytes_and_other_maps_are_another_model(lear
     assert one.digest == two.digest
     assert compare(one, two, frame).by == "bundle"
     assert (compare(one, other, frame).status, compare(one, other, frame).by) == ("fail", "trees")
+
+
+def test_a_bundle_of_before_there_was_a_map_is_trained_again_without_one(learn: Learn, declare: Callable[..., Model]) -> None:
+    frame = world(900, 700)
+    old, mapped = learn(frame, types=TYPES, calibrate="none").bundle, learn(frame, types=TYPES).bundle
+    declared = declare()
+
+    assert as_trained(declared, mapped).training.calibrate == "auto"
+    again = learn(frame, types=TYPES, calibrate=as_trained(declared, old).training.calibrate).bundle
+    assert again.digest == old.digest
+    assert compare(old, mapped, frame).status == "fail"
 
 
 def test_early_stopping_is_not_decided_again_for_the_map(learn: Learn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,13 @@ class TestBeatsNaive:
             rows, bundle = scored_set(y, np.random.default_rng(3).uniform(0.3, 0.7, n))
             assert judged(model_of(), bundle, rows, "beats_naive").status == status
 
+    def test_of_a_thousand_coin_flips_none_passes(self) -> None:
+        for seed in range(1000):
+            random = np.random.default_rng(seed)
+            n = (60, 300, 1000)[seed % 3]
+            rows, bundle = scored_set(random.random(n) < 0.3, random.random(n))
+            assert judged(model_of(), bundle, rows, "beats_naive").status != "pass"
+
     def test_thirty_rows_cannot_tell(self) -> None:
         rows, bundle = scored_set(*ranked(0.95, 30))
         assert judged(model_of(), bundle, rows, "beats_naive").status == "inconclusive"

@@ -53,7 +53,7 @@ def record_verdict(
 
 def gate_summary(gate: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a gate's result that the ledger keeps."""
-    kept = {name: gate[name] for name in ("name", "status", "observed", "required", "n") if gate.get(name) is not None}
+    kept = {name: gate[name] for name in ("name", "status", "rule", "observed", "required", "n") if gate.get(name) is not None}
     if "observed" in kept and not math.isfinite(kept["observed"]):
         del kept["observed"]
     return kept

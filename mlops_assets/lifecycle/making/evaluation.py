@@ -14,13 +14,14 @@ from mlops_assets.lifecycle.making.attempt import Attempt, recorded
 from mlops_assets.lifecycle.pointers import point, require
 from mlops_assets.lifecycle.results import Check, Link, Picture, Rows, Stored, rounded
 from mlops_assets.lifecycle.verdicts import record
+from mlops_assets.modeling.gate_result import status_in_words
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.workspace import Workspace
     from mlops_assets.modeling.verdict import Verdict
 
-GATE_COLUMNS = ("name", "status", "observed", "interval", "n")
+GATE_COLUMNS = ("name", "status", "rule", "observed", "interval", "n")
 """What the table of gates shows; the checks say what is required, and why."""
 
 PASSING = ("pass", "not_applicable", "off")
@@ -103,4 +104,6 @@ def _checks(verdict: Verdict) -> Iterator[Check]:
             shown["as_of"] = verdict.as_of
         if gate.get("interval"):
             shown["interval"] = " … ".join(f"{v:.6g}" for v in gate["interval"])
-        yield Check(gate["name"], gate["status"] in PASSING, shown, description=f"{gate['status']}: {gate['detail'] or gate['required']}")
+        yield Check(
+            gate["name"], gate["status"] in PASSING, shown, description=f"{status_in_words(gate)}: {gate['detail'] or gate['required']}"
+        )
