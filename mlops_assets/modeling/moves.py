@@ -1,7 +1,6 @@
-"""How much an outcome moves from one stretch of time to the next, as the training rows show it.
+"""How much an outcome moves: from one stretch of the training rows to the next, and from training to the holdout beyond what features say.
 
-In a world where it moves, the holdout's level differs from what any model could have learned, which is news and no fault. The measure is
-taken where nobody is judged: the training rows are cut, from the newest back, into stretches of as many rows as the holdout has.
+In a world where it moves, the holdout's level differs from what any model could have learned, which is news and no fault.
 """
 
 from __future__ import annotations
@@ -9,12 +8,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.holdout import AS_OF
+from mlops_assets.modeling.holdout import AS_OF, predict
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlops_assets.modeling.holdout import Holdout
+    from mlops_assets.modeling.bundle import Bundle
+    from mlops_assets.modeling.holdout import Holdout, Rows
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -26,8 +26,9 @@ MIN_STRETCHES = 3
 def usual_move(holdout: Holdout, values: Array) -> float:
     """Root mean square move of the mean of ``values (training rows,)`` between neighbouring stretches, less what chance gives.
 
-    0 where rows are undated, where there are fewer than :data:`MIN_STRETCHES`, or where chance explains the moves. Rows of one moment stay
-    in one stretch; dependent rows count as many as they are worth in the holdout.
+    Stretches have as many rows as the holdout, from the newest back: the measure is taken where nobody is judged. 0 where rows are undated,
+    where there are fewer than :data:`MIN_STRETCHES`, or where chance explains the moves. Rows of one moment stay in one stretch; dependent
+    rows count as many as they are worth in the holdout.
     """
     import numpy as np
 
@@ -43,6 +44,20 @@ def usual_move(holdout: Holdout, values: Array) -> float:
     noise = spread / np.maximum(size * holdout.n_effective / holdout.n, 1.0)
     squared = float((np.square(np.diff(means)) - noise[1:] - noise[:-1]).mean())
     return math.sqrt(max(0.0, squared))
+
+
+def expected_level(holdout: Holdout, bundle: Bundle, code: int | None) -> float:
+    """Share of class ``code`` in the holdout (None: mean of the number) that the model lets expect, given that of the training rows.
+
+    That is the level of training and what the model's claims rose by, so a model that claims too much everywhere expects no more for it.
+    """
+    values = holdout.train.y if code is None else holdout.train.y == code
+
+    def claims(rows: Rows) -> float:
+        prediction = holdout.prediction if rows is holdout.rows else predict(bundle, rows.table)
+        return float((prediction[:, code] if prediction.ndim == 2 else prediction).mean())
+
+    return float(values.mean()) + claims(holdout.rows) - claims(holdout.train)
 
 
 def _stretches(moments: Array, rows: int) -> Array:

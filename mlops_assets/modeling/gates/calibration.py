@@ -5,8 +5,9 @@ outcome's standard deviation: :data:`SHARE` of it where the holdout has :data:`F
 positive and 0.017 where 2 % are. Fewer rows cannot show so little, and what is learned beside them is less exact too, so the share grows
 as rows ** -2/3, up to :data:`LARGEST_SHARE`; a sound model is decided on from about 250 effective rows.
 
-Where the outcome moves from one stretch of training rows to the next, the level of the coming one cannot be known, so twice that move is
-allowed beside the limit (:mod:`mlops_assets.modeling.moves`).
+Where the level of the outcome moved from training to holdout and no feature says so (:func:`~mlops_assets.modeling.moves.expected_level`),
+no model could know it, so that much is allowed beside the limit: what chance does not explain of it, as long as it is less than
+:data:`NEWS`, a small effect. A model that claims more than it learned from gets nothing for it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import decide, show
 from mlops_assets.modeling.gates.relative import relative_to_champion
-from mlops_assets.modeling.moves import usual_move
+from mlops_assets.modeling.jump import cohens_h
+from mlops_assets.modeling.moves import expected_level
 from mlops_assets.spec.gates import Gate
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 SHARE, FULL_ROWS, LARGEST_SHARE = 0.12, 1000, 0.3
 MIN_CALIBRATION_N = 100
+NEWS = 0.2
+"""Cohen's h of a small effect (J. Cohen, Statistical Power Analysis, 1988, chapter 6): from 40 % to 50 %, or from 10 % to 17 %."""
 
 
 def share_of_deviation(n_effective: float) -> float:
@@ -50,7 +54,7 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     confidence = gate.confidence or CONFIDENCE
     found = calibration_error(claims, bins, holdout.blocks, holdout.n_effective, confidence)
     rate = float(claims.happened.mean())
-    limit, allowed = _limit(holdout, gate, rate)
+    limit, allowed = _limit(context, gate, rate)
     status, why = decide(found, at_most=limit, min_n=gate.min_n or MIN_CALIBRATION_N)
     test = spiegelhalter(claims)
     result = GateResult(
@@ -71,17 +75,28 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     return relative_to_champion(context, gate, result, lambda: _beside_the_champion(holdout, found.value, confidence))
 
 
-def _limit(holdout: Holdout, gate: Gate, rate: float) -> tuple[float, str]:
+def _limit(context: GateContext, gate: Gate, rate: float) -> tuple[float, str]:
     """The limit, and in words how it comes about."""
     if gate.max_error is not None:
         return gate.max_error, ""
+    holdout = context.holdout
     share = share_of_deviation(holdout.n_effective)
     plain = share * math.sqrt(rate * (1 - rate))
     words = f" ({share:.3g} of the outcome's standard deviation"
-    move = usual_move(holdout, (holdout.train.y == 1).astype(float)) if holdout.task == "binary_classification" else 0.0
-    if not move:
+    news = _news(context, rate)
+    if not news:
         return plain, f"{words})"
-    return math.hypot(plain, 2 * move), f"{words}, and twice the {move:.3g} by which it moves from one such stretch to the next)"
+    return math.hypot(plain, news), f"{words}, and the {news:.3g} by which the outcome moved beyond what the features say)"
+
+
+def _news(context: GateContext, rate: float) -> float:
+    """How far the share of the positive class moved beyond what the features say and chance explains; 0 where that is no small effect."""
+    holdout = context.holdout
+    if holdout.task != "binary_classification" or not holdout.train.n:
+        return 0.0
+    expected = min(1.0, max(0.0, expected_level(holdout, context.bundle, 1)))
+    chance = rate * (1 - rate) / max(holdout.n_effective, 1.0)
+    return 0.0 if cohens_h(expected, rate) >= NEWS else math.sqrt(max(0.0, (rate - expected) ** 2 - chance))
 
 
 def _beside_the_champion(holdout: Holdout, mine: float, confidence: float) -> tuple[bool, str, dict[str, Any]]:

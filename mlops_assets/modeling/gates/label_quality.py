@@ -30,9 +30,9 @@ from mlops_assets.modeling.gate_result import RELATIVE, GateResult, Status, wors
 from mlops_assets.modeling.gates.bench import MOMENT, Bench, Cases
 from mlops_assets.modeling.gates.context import MIN_N, GateContext
 from mlops_assets.modeling.gates.limits import sentence
-from mlops_assets.modeling.holdout import LABEL_END, predict
+from mlops_assets.modeling.holdout import LABEL_END
 from mlops_assets.modeling.jump import LARGE_H, LARGE_SD, cohens_h
-from mlops_assets.modeling.moves import usual_move
+from mlops_assets.modeling.moves import expected_level, usual_move
 from mlops_assets.modeling.synthetic import CLASSES, World, make_bundle, make_set, prediction_columns, reading
 from mlops_assets.spec.gates import Gate
 
@@ -197,17 +197,10 @@ def _news(context: GateContext, gate: Gate, jump: Jump) -> str:
 def _followed(context: GateContext, jump: Jump) -> bool:
     """Whether what the model expects of the holdout lies within the limit of what happened there."""
     holdout = context.holdout
-    before, after = (_claims(context, rows, jump.code) for rows in (holdout.train, holdout.rows))
-    expected = after + jump.train - before
+    expected = expected_level(holdout, context.bundle, jump.code)
     if jump.code is None:
         return abs(jump.holdout - expected) / (float(holdout.train.y.std()) or 1.0) < jump.limit
     return cohens_h(min(1.0, max(0.0, expected)), jump.holdout) < jump.limit
-
-
-def _claims(context: GateContext, rows: Rows, code: int | None) -> float:
-    """Mean prediction: of the class, or of the number."""
-    prediction = context.holdout.prediction if rows is context.holdout.rows else predict(context.bundle, rows.table)
-    return float((prediction[:, code] if prediction.ndim == 2 else prediction).mean())
 
 
 def _share(context: GateContext, rows: Rows, values: Array) -> tuple[float, float]:
