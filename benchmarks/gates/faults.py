@@ -55,11 +55,15 @@ def faults_of(turn: Round, sound: Bundle, folder: Path) -> Iterator[Fault]:
         yield Fault(f"leak: the outcome as a feature, {flipped:.0%} of it wrong", ("leakage",), _copied(turn, flipped, random, folder))
     for known in (0.15, 0.4):
         yield Fault(f"leak: training knows {known:.0%} of the holdout's outcomes", ("leakage",), _peeking(turn, sound, y, known, random))
-    if "__as_of" not in judged or judged["__as_of"].isna().all():
+    undated = "__as_of" not in judged or judged["__as_of"].isna().all()
+    if undated and _told_apart(turn):
         yield Fault("10 % of the holdout are training rows", ("leakage",), _repeated(turn, sound, random))
+    slope = _right_slope(sound.predict(judged), y)
     for times in (1.5, 3.0):
-        sharper = Changed(sound, lambda frame, times=times: _sharpened(sound.predict(frame), times))
-        yield Fault(f"probabilities {times:g} times as sure", ("calibration",), lambda sharper=sharper: turn.context(sharper, None))
+        sharper = Changed(sound, lambda frame, times=times: _sharpened(sound.predict(frame), slope * times))
+        yield Fault(
+            f"probabilities {times:g} times as sure as right", ("calibration",), lambda sharper=sharper: turn.context(sharper, None)
+        )
     if turn.model.task == "binary_classification":
         score = sound.predict(judged)
         for points in (0.01, 0.03):
@@ -141,6 +145,25 @@ def _noisy(turn: Round, sound: Bundle, share: float, random: np.random.Generator
         return turn.context(turn.train(folder / f"noisy-{share}", rows), sound, rows=rows)
 
     return make
+
+
+def _told_apart(turn: Round) -> bool:
+    """Whether most training rows differ from each other, so that one in the holdout can be recognized."""
+    table = turn.rows.split("train").to_pandas()
+    columns = [feature["name"] for feature in turn.rows.facts["features"]]
+    return bool(table.duplicated([*columns, "__target"], keep=False).mean() < 0.5)
+
+
+def _right_slope(said: np.ndarray, y: np.ndarray) -> float:
+    """How many times as sure the model would have to be to be right on these rows: what log odds are to be multiplied by."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(slope: float) -> float:
+        told = _sharpened(said, slope)
+        of_outcome = np.where(y == 1, told, 1 - told) if told.ndim == 1 else told[np.arange(len(y)), np.maximum(y, 0)]
+        return float(-np.log(np.clip(of_outcome, 1e-9, 1)).mean())
+
+    return float(minimize_scalar(loss, bounds=(0.1, 5.0), method="bounded").x)
 
 
 def _sharpened(said: np.ndarray, times: float) -> np.ndarray:

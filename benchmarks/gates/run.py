@@ -147,16 +147,26 @@ def report(seen: Sequence[Seen]) -> str:
         words = ", ".join(f"{gate} {status} {n}" for (gate, status), n in sorted(count.items())) or "nothing"
         lines.append(f"| {world} | {rounds} | {worth[0]:.0f} … {worth[-1]:.0f} | {words} |")
     if planted:
-        lines += ["", "| planted fault | planted | refused | of these fails | where it passed |", "|---|---|---|---|---|"]
+        lines += [
+            "",
+            "| planted fault | planted | refused | fails | refused on large holdouts | where it passed |",
+            "|---|---|---|---|---|---|",
+        ]
         for fault in dict.fromkeys(d.fault for d in planted):
             mine = [d for d in planted if d.fault == fault]
-            caught = sum(d.status != "pass" for d in mine) / len(mine)
-            if caught < BAR_CAUGHT:
-                missed.append(f"{fault}: refused in {caught:.1%}, the bar is {BAR_CAUGHT:.0%}")
-            passed = Counter(d.world for d in mine if d.status == "pass")
-            where = ", ".join(f"{world} {n}" for world, n in passed.items())
-            lines.append(f"| {fault} | {len(mine)} | {caught:.1%} | {sum(d.status == 'fail' for d in mine) / len(mine):.1%} | {where} |")
+            large = [d for d in mine if d.n_effective >= DECIDES]
+            refused, surely = share(mine, "fail", "inconclusive"), share(large, "fail", "inconclusive")
+            if surely < BAR_CAUGHT:
+                missed.append(f"{fault}: refused in {surely:.1%} of {len(large)} large holdouts, the bar is {BAR_CAUGHT:.0%}")
+            where = ", ".join(f"{world} {n}" for world, n in Counter(d.world for d in mine if d.status == "pass").items())
+            numbers = f"{len(mine)} | {refused:.1%} | {share(mine, 'fail'):.1%} | {surely:.1%} of {len(large)}"
+            lines.append(f"| {fault} | {numbers} | {where} |")
     return "\n".join([*lines, "", *(f"missed: {words}" for words in missed)])
+
+
+def share(decisions: Sequence[Seen], *statuses: str) -> float:
+    """The part of decisions that have one of the statuses; 1 of none."""
+    return sum(d.status in statuses for d in decisions) / len(decisions) if decisions else 1.0
 
 
 def worst_of(decisions: Sequence[Seen]) -> dict[tuple[str, str], tuple[str, float]]:

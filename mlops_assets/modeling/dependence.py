@@ -25,18 +25,24 @@ def dependence(
     """Blocks of the rows of ``table``, and their worth in independent rows.
 
     Blocks by entity or time as :func:`~mlops_assets.modeling.bootstrap.choose_blocks` says. Stretches of time are joined in pairs while the
-    model's errors remember the stretch before, as long as enough are left. Alike rows are the blocks where the model errs on them together
-    and that leaves fewer independent rows. The worth is that of losses or of errors, whichever is less.
+    model's errors remember the stretch before, as long as enough are left. Where no entity comes again, alike rows are the blocks if the
+    model errs on them together and that leaves fewer independent rows. The worth is that of losses, or of the errors of probabilities with
+    their sign, which calibration is about, whichever is less.
     """
     n = len(y)
     blocks = choose_blocks(table[entity] if entity else None, as_of, n)
     if not n:
         return blocks, 0.0
-    error = surprise(y, prediction, task)
+    loss = pointwise_loss(y, prediction, task)
+    error = loss if task == "regression" else surprise(y, prediction, task)
     memory = 0.0
     if blocks.unit == "time":
         blocks, memory = _forgetful(blocks, error)
-    worth = min(effective_n(blocks, pointwise_loss(y, prediction, task)), _remembered(n, effective_n(blocks, error), memory))
+    worth = effective_n(blocks, loss)
+    if task != "regression":
+        worth = min(worth, _remembered(n, effective_n(blocks, error), memory))
+    if blocks.unit == "entity":
+        return blocks, worth
     try:
         group = alike_rows(table, list(signature.features))
     except BundleInputError:

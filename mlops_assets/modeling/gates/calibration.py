@@ -5,9 +5,10 @@ outcome's standard deviation: :data:`SHARE` of it where the holdout has :data:`F
 positive and 0.017 where 2 % are. Fewer rows cannot show so little, and what is learned beside them is less exact too, so the share grows
 as rows ** -2/3, up to :data:`LARGEST_SHARE`; a sound model is decided on from about 250 effective rows.
 
-Where the level of the outcome moved from training to holdout and no feature says so (:func:`~mlops_assets.modeling.moves.expected_level`),
-no model could know it, so that much is allowed beside the limit: what chance does not explain of it, as long as it is less than
-:data:`NEWS`, a small effect. A model that claims more than it learned from gets nothing for it.
+Where rows are dated and the level of the outcome moved from training to holdout without a feature that says so
+(:func:`~mlops_assets.modeling.moves.expected_level`), no model could know it. As long as that is less than :data:`NEWS`, a small effect,
+claims are judged at the level that came, by as much as chance does not explain. A model that claims more than it learned from gets nothing
+for it, and nor does a declared `max_error`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.modeling.bootstrap import CONFIDENCE
-from mlops_assets.modeling.calibration import bins_of, calibration_error, claims_of, spiegelhalter, table_of
+from mlops_assets.modeling.calibration import Claims, bins_of, calibration_error, claims_of, spiegelhalter, table_of
 from mlops_assets.modeling.gate_result import GateResult
 from mlops_assets.modeling.gates.bench import Bench, Cases
 from mlops_assets.modeling.gates.context import GateContext
 from mlops_assets.modeling.gates.limits import decide, show
 from mlops_assets.modeling.gates.relative import relative_to_champion
+from mlops_assets.modeling.holdout import AS_OF
 from mlops_assets.modeling.jump import cohens_h
 from mlops_assets.modeling.moves import expected_level
 from mlops_assets.spec.gates import Gate
@@ -50,63 +52,79 @@ def judge(context: GateContext, name: str, gate: Gate) -> GateResult:
     if not holdout.n:
         return GateResult(name, "inconclusive", None, "a small calibration error", detail="The holdout is empty.")
     claims = claims_of(holdout)
-    bins = bins_of(claims, holdout.n_effective)
-    confidence = gate.confidence or CONFIDENCE
-    found = calibration_error(claims, bins, holdout.blocks, holdout.n_effective, confidence)
-    rate = float(claims.happened.mean())
-    limit, allowed = _limit(context, gate, rate)
+    rate, confidence = float(claims.happened.mean()), gate.confidence or CONFIDENCE
+    news = _news(context, gate, rate, rate - float(claims.probability.mean()))
+    told = _at_level(claims, news)
+    bins = bins_of(told, holdout.n_effective)
+    found = calibration_error(told, bins, holdout.blocks, holdout.n_effective, confidence)
+    limit, share = _limit(gate, rate, holdout.n_effective)
     status, why = decide(found, at_most=limit, min_n=gate.min_n or MIN_CALIBRATION_N)
     test = spiegelhalter(claims)
+    moved = f", of which {news:+.3g} is a move of the outcome that no feature says; beside it" if news else ","
     result = GateResult(
         name,
         status,
         found.value,
-        f"calibration error at most {limit:.3g}{allowed}",
+        f"calibration error at most {limit:.3g}{share}{', beside a small move of the outcome' if news else ''}",
         found.bounds,
         found.n,
         found.n_effective,
-        f"Mean claim {claims.probability.mean():.4g}, observed rate {rate:.4g}, calibration error {found.value:.4g}, "
+        f"Mean claim {claims.probability.mean():.4g}, observed rate {rate:.4g}{moved} calibration error {found.value:.4g}, "
         f"interval {show(found)}; {why}.",
         {
             "bins": table_of(claims, bins, holdout.n_effective / holdout.n),
             "spiegelhalter": None if test is None else {"z": test[0], "p": test[1]},
+            "moved": news,
         },
     )
-    return relative_to_champion(context, gate, result, lambda: _beside_the_champion(holdout, found.value, confidence))
+    return relative_to_champion(context, gate, result, lambda: _beside_the_champion(holdout, claims, confidence))
 
 
-def _limit(context: GateContext, gate: Gate, rate: float) -> tuple[float, str]:
-    """The limit, and in words how it comes about."""
+def _limit(gate: Gate, rate: float, n_effective: float) -> tuple[float, str]:
+    """The limit, and in words where it comes from."""
     if gate.max_error is not None:
         return gate.max_error, ""
-    holdout = context.holdout
-    share = share_of_deviation(holdout.n_effective)
-    plain = share * math.sqrt(rate * (1 - rate))
-    words = f" ({share:.3g} of the outcome's standard deviation"
-    news = _news(context, rate)
-    if not news:
-        return plain, f"{words})"
-    return math.hypot(plain, news), f"{words}, and the {news:.3g} by which the outcome moved beyond what the features say)"
+    share = share_of_deviation(n_effective)
+    return share * math.sqrt(rate * (1 - rate)), f" ({share:.3g} of the outcome's standard deviation)"
 
 
-def _news(context: GateContext, rate: float) -> float:
-    """How far the share of the positive class moved beyond what the features say and chance explains; 0 where that is no small effect."""
+def _news(context: GateContext, gate: Gate, rate: float, gap: float) -> float:
+    """How much of the ``gap`` between the share of the positive class and the mean claim is a small move that no model could know.
+
+    That is by how much the share moved beyond what the features say and chance explains; 0 where it is no small effect.
+    """
     holdout = context.holdout
-    if holdout.task != "binary_classification" or not holdout.train.n:
+    dated = AS_OF in holdout.rows.table and holdout.rows.table[AS_OF].notna().any()
+    if gate.max_error is not None or holdout.task != "binary_classification" or not holdout.train.n or not dated:
         return 0.0
     expected = min(1.0, max(0.0, expected_level(holdout, context.bundle, 1)))
-    chance = rate * (1 - rate) / max(holdout.n_effective, 1.0)
-    return 0.0 if cohens_h(expected, rate) >= NEWS else math.sqrt(max(0.0, (rate - expected) ** 2 - chance))
+    move, chance = rate - expected, rate * (1 - rate) / max(holdout.n_effective, 1.0)
+    if cohens_h(expected, rate) >= NEWS or move * move <= chance or move * gap <= 0:
+        return 0.0
+    return math.copysign(min(abs(gap), abs(move) * (1 - chance / (move * move))), gap)
 
 
-def _beside_the_champion(holdout: Holdout, mine: float, confidence: float) -> tuple[bool, str, dict[str, Any]]:
-    """Whether the champion's calibration error on the same rows is at least as large, within the noise of either; in words and numbers."""
+def _at_level(claims: Claims, news: float) -> Claims:
+    """The claims, moved by one number on their log odds, so that their mean is higher by ``news`` to the first order."""
+    import numpy as np
+
+    if not news:
+        return claims
+    p = np.clip(claims.probability, 1e-6, 1 - 1e-6)
+    odds = np.log(p / (1 - p)) + news / float((p * (1 - p)).mean())
+    return Claims(1 / (1 + np.exp(-odds)), claims.happened)
+
+
+def _beside_the_champion(holdout: Holdout, claims: Claims, confidence: float) -> tuple[bool, str, dict[str, Any]]:
+    """Whether the champion's calibration error on the same rows is at least as large, within its noise; in words and numbers."""
     assert holdout.champion is not None
-    claims = claims_of(holdout, holdout.champion)
-    found = calibration_error(claims, bins_of(claims, holdout.n_effective), holdout.blocks, holdout.n_effective, confidence)
-    noise = 0.0 if found.high is None else (found.high - found.value) / 2
-    words = f"calibration error {mine:.4g} against the champion's {found.value:.4g}"
-    return mine <= found.value + noise, words, {"champion": found.to_json()}
+    mine, other = (
+        calibration_error(these, bins_of(these, holdout.n_effective), holdout.blocks, holdout.n_effective, confidence)
+        for these in (claims, claims_of(holdout, holdout.champion))
+    )
+    noise = 0.0 if other.high is None else (other.high - other.value) / 2
+    words = f"calibration error {mine.value:.4g} against the champion's {other.value:.4g}"
+    return mine.value <= other.value + noise, words, {"champion": other.to_json()}
 
 
 def known_bad(bench: Bench) -> Cases:
