@@ -16,6 +16,7 @@ from mlops_assets.modeling.gates.context import MIN_N
 from mlops_assets.modeling.holdout_power import LARGEST_SHARE, Brought, Standing, shortest_of_all, standings
 from mlops_assets.modeling.power import Assumed, needs
 from mlops_assets.spec.gates import gate_names
+from mlops_assets.spec.tasks import CLASSIFICATION
 from mlops_assets.spec.windows import model_windows
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _outcomes(model: Model, target: pd.Series) -> tuple[Any, float]:
     import numpy as np
     import pandas as pd
 
-    if model.task not in ("binary_classification", "multiclass_classification"):
+    if model.task not in CLASSIFICATION:
         y = pd.to_numeric(target, errors="coerce").fillna(0.0).to_numpy(float)
         return np.square(y - y.mean()), Assumed().rate
     codes, classes = pd.factorize(target.astype(object))
@@ -233,7 +234,7 @@ def _brought(model: Model, windows: Windows, rows: pd.DataFrame, loss: Any, inde
         share = windows.holdout_share
         return Brought(None, share, LARGEST_SHARE, round(share * len(rows)), [_worth(model, rows, loss, independent)])
     newest = calendar.key_of(rows["moment"].max().to_pydatetime())
-    starts, first = [], calendar.key_of(rows["moment"].min().to_pydatetime())
+    first = calendar.key_of(rows["moment"].min().to_pydatetime())
     size = windows.holdout_periods(calendar.shift(newest, windows.horizon))
     periods = min(calendar.distance(first, newest) + 1, max(PERIODS, size))
     starts = [calendar.start_of(calendar.shift(newest, -back)) for back in range(periods)]

@@ -33,10 +33,13 @@ CONFIDENCE = 0.95
 MIN_TIME_BLOCKS = 20
 """Fewer stretches of time than this say too little about the spread between them; rows are drawn instead."""
 STRETCHES = ("D", "12h", "6h", "3h", "h")
+"""Lengths of a stretch of time, the longest first."""
 MIN_BEYOND = 2
 """Where a bound leaves fewer resamples than these beyond it, they cannot show it: it is taken from their standard deviation."""
 MAX_UNDEFINED = 0.1
 """Where more of the resamples than this have no value, such as the AUC of one class, there is no interval."""
+SHOWN_RESAMPLES = 250
+"""For intervals that are shown and that nothing is decided by: their bounds are exact to a tenth of their width."""
 _CHUNK = 300_000
 """Rows times resamples that are looked at together: few enough that their memory is used again instead of asked for anew."""
 _KEPT = 64_000_000
@@ -134,26 +137,37 @@ def effective_n(blocks: Blocks, values: Array) -> float:
     n, count = blocks.n, blocks.count
     if n == 0 or count == n:
         return float(n)
-    size = np.bincount(blocks.code, minlength=count).astype(float)
-    met = float(np.square(size).sum() / n)
     if count < 2:
         return 1.0
-    means = np.bincount(blocks.code, weights=values, minlength=count) / size
-    between = float((size * np.square(means - values.mean())).sum() / (count - 1))
-    within = float(np.square(values - means[blocks.code]).sum() / (n - count))
+    met = float(np.square(np.bincount(blocks.code, minlength=count).astype(float)).sum() / n)
+    between, within = variance_between_and_within(blocks, values)
     typical = (n - met) / (count - 1)
     total = between + (typical - 1) * within
     rho = 0.0 if total <= 0 else min(1.0, max(0.0, (between - within) / total))
     return n / (1 + (met - 1) * rho)
 
 
+def variance_between_and_within(blocks: Blocks, values: Array) -> tuple[float, float]:
+    """Mean squares of a one-way analysis of variance, for at least two blocks of which one has several rows."""
+    import numpy as np
+
+    size, means = means_of(blocks, values)
+    between = float((size * np.square(means - values.mean())).sum() / (blocks.count - 1))
+    within = float(np.square(values - means[blocks.code]).sum() / (blocks.n - blocks.count))
+    return between, within
+
+
+def means_of(blocks: Blocks, values: Array) -> tuple[Array, Array]:
+    """Rows and mean of ``values (n,)`` of each block ``(count,)``."""
+    import numpy as np
+
+    size = np.bincount(blocks.code, minlength=blocks.count).astype(float)
+    return size, np.bincount(blocks.code, weights=values, minlength=blocks.count) / size
+
+
 def resamples_for(n: int) -> int:
     """How many resamples: 1,000, fewer on many rows, where intervals are narrow anyway, but never under 200."""
     return int(min(1000, max(200, 40_000_000 // max(n, 1))))
-
-
-SHOWN_RESAMPLES = 250
-"""For intervals that are shown and that nothing is decided by: their bounds are exact to a tenth of their width."""
 
 
 class Resampling:

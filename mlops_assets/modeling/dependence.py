@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.modeling.bootstrap import MIN_TIME_BLOCKS, Blocks, choose_blocks, effective_n
-from mlops_assets.modeling.likeness import alike_rows, err_together
+from mlops_assets.modeling.bootstrap import (
+    MIN_TIME_BLOCKS,
+    Blocks,
+    choose_blocks,
+    effective_n,
+    means_of,
+    variance_between_and_within,
+)
+from mlops_assets.modeling.likeness import alike_rows
 from mlops_assets.modeling.metrics.pointwise import pointwise_loss, surprise
 from mlops_assets.modeling.signature import BundleInputError
 
@@ -17,6 +24,9 @@ if TYPE_CHECKING:
     from mlops_assets.modeling.signature import Signature
 
     Array = np.ndarray[Any, np.dtype[Any]]
+
+SURE = 0.99
+"""Confidence with which the errors of alike rows must be alike for them to be blocks."""
 
 
 def dependence(
@@ -49,9 +59,21 @@ def dependence(
         group = None  # the gate of consistency says what does not fit the signature
     if group is not None:
         alike = Blocks(group, int(group.max()) + 1, "alike")
-        if err_together(alike, error) and (fewer := effective_n(alike, error)) < worth:
+        if _err_together(alike, error) and (fewer := effective_n(alike, error)) < worth:
             return alike, fewer
     return blocks, worth
+
+
+def _err_together(blocks: Blocks, error: Array) -> bool:
+    """Whether errors are more alike within blocks than chance gives: the F test of a one-way analysis of variance."""
+    from scipy import stats
+
+    if not 2 <= blocks.count < blocks.n:
+        return False
+    between, within = variance_between_and_within(blocks, error)
+    if within <= 0:
+        return between > 0
+    return bool(stats.f.sf(between / within, blocks.count - 1, blocks.n - blocks.count) < 1 - SURE)
 
 
 def _forgetful(blocks: Blocks, error: Array) -> tuple[Blocks, float]:
@@ -69,7 +91,7 @@ def _autocorrelation(blocks: Blocks, error: Array) -> float:
     """Correlation of the mean errors of neighbouring stretches."""
     import numpy as np
 
-    means = np.bincount(blocks.code, weights=error, minlength=blocks.count) / np.bincount(blocks.code, minlength=blocks.count)
+    _, means = means_of(blocks, error)
     moved = means - means.mean()
     spread = float(np.square(moved).sum())
     return 0.0 if spread <= 0 else float((moved[1:] * moved[:-1]).sum()) / spread

@@ -1,7 +1,5 @@
 """Rows that are alike: copies of one case, or the same thing seen again with a little noise.
 
-A model says nearly the same of such rows and errs on them together, so they are worth fewer rows than they are.
-
 They are found by locality-sensitive hashing with random projections (M. Datar, N. Immorlica, P. Indyk and V. Mirrokni, SCG 2004): rows in
 one cell of a grid are alike. Of several shifted grids the one with the fewest cells is taken, which cuts through the fewest groups.
 """
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mlops_assets.modeling.bootstrap import Blocks
     from mlops_assets.modeling.signature import Feature
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -24,8 +21,6 @@ WIDTH = 0.1
 """Width of a cell in standard deviations of the features: noise of a tenth of it in every feature mostly stays in one cell."""
 MIN_SHARE, TIMES_CHANCE = 0.01, 4.0
 """Share of rows that must be alike to another to count, and how many times the share that chance gives."""
-SURE = 0.99
-"""Confidence with which the errors of alike rows must be alike for them to be a block."""
 
 
 def alike_rows(table: pd.DataFrame, features: list[Feature], *, seed: int = 0) -> Array | None:
@@ -57,19 +52,18 @@ def alike_rows(table: pd.DataFrame, features: list[Feature], *, seed: int = 0) -
 def _groups(parts: list[tuple[Array, Array | None]], directions: Array, shifts: Array) -> Array:
     """Group of each row: its cell in the grid that has the fewest."""
     import numpy as np
+    import pandas as pd
 
-    n = len(parts[0][0])
-    exact, moved = np.zeros(n, np.uint64), np.zeros((PROJECTIONS, n))
-    for (code, number), direction in zip(parts, directions, strict=True):
-        exact = _mixed(exact, code)
+    codes = pd.DataFrame({place: code for place, (code, _) in enumerate(parts)})
+    exact = pd.util.hash_pandas_object(codes, index=False).to_numpy()
+    moved = np.zeros((PROJECTIONS, len(exact)))
+    for (_, number), direction in zip(parts, directions, strict=True):
         if number is not None:
             moved += direction[:, None] * number[None, :]
     best: Array | None = None
     for shift in shifts:
-        cell = exact
-        for along, offset in zip(moved, shift, strict=True):
-            cell = _mixed(cell, np.floor(along / WIDTH + offset).astype(np.int64).view(np.uint64))
-        place = np.unique(cell, return_inverse=True)[1]
+        cells = pd.DataFrame(np.floor(moved / WIDTH + shift[:, None]).astype(np.int64).T).assign(exact=exact)
+        place = np.unique(pd.util.hash_pandas_object(cells, index=False), return_inverse=True)[1]
         if best is None or place.max() < best.max():
             best = place
     assert best is not None
@@ -81,23 +75,6 @@ def _met(group: Array) -> float:
     import numpy as np
 
     return float((np.bincount(group)[group] > 1).mean())
-
-
-def err_together(blocks: Blocks, error: Array) -> bool:
-    """Whether errors ``(n,)`` are more alike within blocks than chance gives: the F test of a one-way analysis of variance."""
-    import numpy as np
-    from scipy import stats
-
-    n, count = blocks.n, blocks.count
-    if count < 2 or count >= n:
-        return False
-    size = np.bincount(blocks.code, minlength=count)
-    means = np.bincount(blocks.code, weights=error, minlength=count) / size
-    between = float((size * np.square(means - error.mean())).sum()) / (count - 1)
-    within = float(np.square(error - means[blocks.code]).sum()) / (n - count)
-    if within <= 0:
-        return between > 0
-    return bool(stats.f.sf(between / within, count - 1, n - count) < 1 - SURE)
 
 
 def _parts(column: pd.Series, feature: Feature) -> tuple[Array, Array | None]:
@@ -117,15 +94,3 @@ def _parts(column: pd.Series, feature: Feature) -> tuple[Array, Array | None]:
     low, middle, high = np.quantile(values[known], [0.25, 0.5, 0.75])
     spread = (high - low) / 1.35 or float(values[known].std()) or 1.0
     return code, np.where(known, (values - middle) / spread, 0.0)
-
-
-def _mixed(state: Array, code: Array) -> Array:
-    """One number of two: the step of FNV-1a with a 64-bit finisher, so that equal pairs stay equal and others hardly meet."""
-    import numpy as np
-
-    with np.errstate(over="ignore"):
-        mixed = (state ^ code) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-        mixed = mixed * np.uint64(0xBF58476D1CE4E5B9)
-        result: Array = mixed ^ (mixed >> np.uint64(32))
-    return result

@@ -1,8 +1,8 @@
 """A declared limit on how differently a classifier treats the groups of a sensitive column.
 
-The value is fairlearn's (https://fairlearn.org, `fairlearn.metrics`), worst case between groups; its interval comes from the same
-counts on resampled blocks. A row is selected from a probability of 0.5 on. Groups with fewer than `min_n` effective rows are left out,
-named, and keep the gate from passing.
+The value is the one that fairlearn defines (https://fairlearn.org, `fairlearn.metrics`), worst case between groups; its interval comes
+from the same counts on resampled blocks. A row is selected from a probability of 0.5 on. Groups with fewer than `min_n` effective rows
+are left out, named, and keep the gate from passing.
 """
 
 from __future__ import annotations

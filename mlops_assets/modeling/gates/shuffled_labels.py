@@ -219,9 +219,7 @@ def _score(holdout: Holdout, judged: Array, prediction: Array, swapped: Sequence
 
 def _auc(positive: Array, score: Array) -> float:
     """The share of pairs in right order, 0.5 where there are none."""
-    from scipy.stats import rankdata
+    from mlops_assets.modeling.metrics import metric_of
 
-    n1, n0 = int(positive.sum()), int((~positive).sum())
-    if not n1 or not n0:
-        return 0.5
-    return float((rankdata(score)[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+    value = metric_of("roc_auc", "binary_classification").compute(positive.astype(float), score)
+    return 0.5 if math.isnan(value) else value
